@@ -1,0 +1,311 @@
+"""The values that every layer speaks in, the protocols of the models, and the one exception tree.
+
+Imports nothing of the project and none of Qt, torch or Milvus, so that anything may import it.
+
+The exception tree (every message names the file or thing, the fact, and the remedy):
+
+    MmsearchError
+    ├── UnreadablePhoto        one file cannot be shown or embedded; costs that file only
+    ├── FolderProblem          a folder is missing, not a folder, or may not be read
+    ├── QueryProblem           a query is empty or its picture is no picture
+    ├── LibraryProblem         the library folder cannot be used
+    │   ├── LibraryBusy        another program holds it
+    │   ├── LibraryDamaged     a store is damaged and could not be healed from the others
+    │   └── NoSpace            the disk is full, or nearly
+    └── ModelProblem           a model cannot be used
+        ├── WeightsMissing     its files are not there; says which go where
+        ├── WeightsDamaged     a file is not what it should be
+        ├── DownloadFailed     network, server, or the offline switch
+        └── DeviceOutOfMemory  the batch was too large; a smaller one may work
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    Vectors = NDArray[np.float32]
+
+
+class MmsearchError(Exception):
+    """Anything that went wrong in a way that can be explained to a person."""
+
+
+class UnreadablePhoto(MmsearchError):
+    """One file that cannot be read as a photo, and why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class FolderProblem(MmsearchError):
+    """A folder that is missing, is no folder, or may not be read."""
+
+
+class QueryProblem(MmsearchError):
+    """A query that asks nothing, or whose picture is no picture."""
+
+
+class LibraryProblem(MmsearchError):
+    """The library folder (catalogue, index, thumbnails) cannot be used as it is."""
+
+
+class LibraryBusy(LibraryProblem):
+    """Another program has this library open."""
+
+
+class LibraryDamaged(LibraryProblem):
+    """A store is damaged and could not be rebuilt from the others."""
+
+
+class NoSpace(LibraryProblem):
+    """The disk that holds the library is full, or nearly."""
+
+
+class ModelProblem(MmsearchError):
+    """A model cannot be used."""
+
+
+class WeightsMissing(ModelProblem):
+    """The files of a model are not where they should be."""
+
+
+class WeightsDamaged(ModelProblem):
+    """A file of a model is not what it should be."""
+
+
+class DownloadFailed(ModelProblem):
+    """A model file could not be fetched."""
+
+
+class DeviceOutOfMemory(ModelProblem):
+    """The device had too little memory for the batch it was given."""
+
+
+class Preparation(enum.StrEnum):
+    """How a file becomes the picture a model sees; part of a vector's identity.
+
+    OFFICIAL is what the models' own code does: the pixels as stored, no EXIF orientation, alpha
+    dropped. APP is what a person sees: upright, alpha on white, 16-bit grey brought to 8 bits,
+    JPEG decoded at a reduced scale where that is still twice what the model needs. The number
+    in its value goes up whenever its pixels change.
+    """
+
+    OFFICIAL = "official"
+    APP = "app-1"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSpace:
+    """What must be equal for two vectors to be comparable."""
+
+    model: str
+    revision: str
+    dimensions: int
+    preparation: Preparation
+
+    @property
+    def key(self) -> str:
+        """Eight hexadecimal digits that name this space in file and collection names."""
+        text = f"{self.model}\n{self.revision}\n{self.dimensions}\n{self.preparation}"
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+class Embedder(Protocol):
+    """Puts words, pictures, and pictures with words into one vector space.
+
+    Every method returns float32 [B, dimensions], rows of unit length, in the order given, and
+    may be called from any one thread at a time per call; calls from two threads are allowed.
+    Pictures are Pillow images as `library.decode` gives them for `space.preparation`.
+    """
+
+    @property
+    def name(self) -> str:
+        """What a person calls it, such as "Visualized BGE base (English)"."""
+        ...
+
+    @property
+    def space(self) -> VectorSpace: ...
+
+    @property
+    def batch_size(self) -> int:
+        """How many pictures to give at once on this device (about 100 ms of work, at least 1)."""
+        ...
+
+    @property
+    def picture_side_pixels(self) -> int:
+        """Side of the square that the model sees."""
+        ...
+
+    def embed_pictures(self, pictures: Sequence[Image.Image]) -> Vectors: ...
+
+    def embed_words(self, words: Sequence[str]) -> Vectors: ...
+
+    def embed_pictures_with_words(
+        self, pictures: Sequence[Image.Image], words: Sequence[str]
+    ) -> Vectors:
+        """One vector per pair; both sequences have the same length."""
+        ...
+
+    def cut_notice(self, words: str, *, with_picture: bool) -> str | None:
+        """A sentence saying how much of over-long words is used, or None if all of them are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder the person added; all photos below it belong to the library."""
+
+    id: int
+    path: Path
+    connected: bool  # False: the drive is away; its photos are kept
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One file, at one path, that shows one content."""
+
+    id: int
+    content_id: int  # also its key in the vector index
+    path: Path
+    sha256: str  # of the file's bytes, hexadecimal
+    width: int  # pixels, upright
+    height: int
+    size_bytes: int
+    modified_ns: int  # nanoseconds since 1970
+    taken: datetime | None  # from EXIF, without time zone; None where the file does not say
+    format: str  # "JPEG", "HEIF", …
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that could not be indexed, and why."""
+
+    path: Path
+    reason: str
+
+
+class Mode(enum.StrEnum):
+    """Which vector stands for a query that has both words and a picture."""
+
+    COMPOSED = "composed"  # the model reads both together
+    SUM = "sum"  # the two separate vectors, added
+    TEXT = "text"
+    PICTURE = "picture"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPicture:
+    """A picture to search with; equal to another when the bytes are equal, wherever they came from."""
+
+    sha256: str
+    data: bytes = field(repr=False, compare=False)  # the file's bytes
+    name: str = field(compare=False)  # shown to the person
+    path: Path | None = field(default=None, compare=False)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str, path: Path | None = None) -> QueryPicture:
+        return cls(hashlib.sha256(data).hexdigest(), data, name, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a person asks for. Blank words and no picture ask nothing."""
+
+    words: str = ""
+    picture: QueryPicture | None = None
+    mode: Mode = Mode.COMPOSED
+    folder: Path | None = None  # only photos below it
+    limit: int = 50
+    show_query_picture: bool = False  # keep the query picture and its exact copies among the hits
+
+
+@dataclass(frozen=True, slots=True)
+class Similarities:
+    """Cosines of one photo with the query's words, its picture, and both read together.
+
+    None where the query has no such part. They are the embedder's, unscaled.
+    """
+
+    words: float | None = None
+    picture: float | None = None
+    together: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge said of one hit."""
+
+    probability: float | None  # 0 to 1 that the hit is what was asked for; None: not judged
+    rationale: str
+    judge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One content found, shown by one of its files."""
+
+    rank: int  # from 1, in the order shown
+    retrieval_rank: int  # from 1, in the order of the scores
+    score: float  # cosine in the mode asked for
+    photo: Photo
+    similarities: Similarities = Similarities()
+    copies: tuple[Path, ...] = ()  # other paths of the same content
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The hits of one query, best first, and what the person should know about them."""
+
+    query: Query
+    hits: tuple[Hit, ...]
+    notices: tuple[str, ...] = ()
+
+
+class Stage(enum.StrEnum):
+    SCANNING = "scanning"
+    EMBEDDING = "embedding"
+    REBUILDING = "rebuilding"  # the vector index, from the catalogue
+    DOWNLOADING = "downloading"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSummary:
+    """What one run over a folder did. Counts are of files, not of contents."""
+
+    photos: int  # in the folder now, readable
+    indexed: int  # new or changed
+    unchanged: int
+    moved: int
+    removed: int
+    unreadable: tuple[Problem, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where long work stands. The last one of a run over a folder carries its summary."""
+
+    stage: Stage
+    done: int
+    total: int | None = None  # None while it is not known yet
+    per_second: float | None = None
+    seconds_left: float | None = None
+    photos: tuple[Photo, ...] = ()  # new since the last item
+    problems: tuple[Problem, ...] = ()  # new since the last item
+    summary: IndexSummary | None = None

@@ -1,0 +1,1 @@
+"""Photos on disk and in the index; knows no model and no Qt."""

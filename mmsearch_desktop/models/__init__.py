@@ -1,0 +1,1 @@
+"""The embedding and judging models: the only place that knows torch and transformers."""

@@ -1,0 +1,125 @@
+"""What a person can set, kept in one JSON file, and where data, models and resources lie.
+
+The file is written whole and put in place at once, so that a crash leaves the old one or the new
+one. Unknown names in it are kept (an older program may open a newer file); a value of the wrong
+kind falls back to its default and is logged.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+import logging
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from mmsearch_desktop.domain import Mode
+
+_log = logging.getLogger("mmsearch.settings")
+_APPLICATION = "mmsearch-desktop"
+DATA_VARIABLE = "MMSEARCH_DESKTOP_DATA"
+
+
+class Theme(enum.StrEnum):
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One consistent set of choices; change it with `dataclasses.replace` and `save`."""
+
+    library: str = ""  # folder of the library; "" = the default one
+    embedder: str = "bge-visualized-base-en"  # a name in models/offers.py, or a folder
+    offline: bool = False  # True: nothing is ever fetched, even when asked for
+    mode: Mode = Mode.COMPOSED
+    limit: int = 50
+    show_query_picture: bool = False
+    thumbnail_pixels: int = 180  # side of a cell's picture in the window
+    theme: Theme = Theme.SYSTEM
+    indexing_paused: bool = False  # survives a restart
+    other: dict[str, Any] = field(default_factory=dict, compare=False)  # names we do not know
+
+    @property
+    def library_folder(self) -> Path:
+        return Path(self.library).expanduser() if self.library else data_folder() / "library"
+
+
+def data_folder() -> Path:
+    """Where everything of ours lies: settings, library, models, logs."""
+    chosen = os.environ.get(DATA_VARIABLE)
+    return Path(chosen) if chosen else platformdirs.user_data_path(_APPLICATION, appauthor=False)
+
+
+def models_folder() -> Path:
+    return data_folder() / "models"
+
+
+def settings_path() -> Path:
+    return data_folder() / "settings.json"
+
+
+def resources_folder() -> Path:
+    """Icons, style sheets and sample data: in the bundle, in the wheel, or in the source tree."""
+    bundle = getattr(sys, "_MEIPASS", None)
+    if bundle is not None:
+        return Path(bundle) / "resources"
+    package = Path(__file__).parent
+    inside = package / "resources"
+    return inside if inside.is_dir() else package.parent / "resources"
+
+
+def load(path: Path | None = None) -> Settings:
+    """The saved settings; defaults where there are none or they cannot be read."""
+    path = path or settings_path()
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, ValueError) as error:
+        _log.warning("%s cannot be read (%s); the defaults are used", path, error)
+        return Settings()
+    return _from_json(stored if isinstance(stored, dict) else {}, path)
+
+
+def save(settings: Settings, path: Path | None = None) -> None:
+    """Write them whole. OSError where the folder cannot be written."""
+    path = path or settings_path()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    values = {f.name: getattr(settings, f.name) for f in _own_fields()}
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(settings.other | values, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _own_fields() -> list[dataclasses.Field[Any]]:
+    return [f for f in dataclasses.fields(Settings) if f.name != "other"]
+
+
+def _from_json(stored: dict[str, Any], path: Path) -> Settings:
+    defaults = Settings()
+    known: dict[str, Any] = {}
+    for f in _own_fields():
+        if f.name not in stored:
+            continue
+        try:
+            known[f.name] = _checked(stored[f.name], getattr(defaults, f.name))
+        except ValueError as error:
+            _log.warning("%s: %s is %s; the default is used", path, f.name, error)
+    names = {f.name for f in _own_fields()}
+    return Settings(**known, other={k: v for k, v in stored.items() if k not in names})
+
+
+def _checked(value: Any, default: Any) -> Any:
+    if isinstance(default, enum.Enum):
+        return type(default)(value)
+    if type(value) is not type(default):
+        raise ValueError(f"{value!r}, not of type {type(default).__name__}")
+    return value
