@@ -209,7 +209,7 @@ class Mode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueryPicture:
-    """A picture to search with; equal to another when the bytes are equal, wherever they came from."""
+    """A picture to search with; equal to another when the bytes are, wherever they came from."""
 
     sha256: str
     data: bytes = field(repr=False, compare=False)  # the file's bytes

@@ -96,7 +96,7 @@ def save(settings: Settings, path: Path | None = None) -> None:
     values = {f.name: getattr(settings, f.name) for f in _own_fields()}
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(settings.other | values, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _own_fields() -> list[dataclasses.Field[Any]]:

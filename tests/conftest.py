@@ -10,14 +10,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
+# Machines are shared and noisy: no deadlines. The automatic fixtures below hold for a whole test.
+hypothesis.settings.register_profile(
+    "ours",
+    deadline=None,
+    suppress_health_check=[
+        hypothesis.HealthCheck.function_scoped_fixture,
+        hypothesis.HealthCheck.too_slow,
+    ],
+)
+hypothesis.settings.load_profile("ours")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 _LOCAL = {"127.0.0.1", "::1", "localhost"}
 _real_connect = socket.socket.connect
 _real_connect_ex = socket.socket.connect_ex
+_real_getaddrinfo = socket.getaddrinfo
 
 
 class OutsideConnection(AssertionError):
@@ -40,6 +52,13 @@ def _guarded_connect_ex(sock: socket.socket, address: Any) -> int:
     return _real_connect_ex(sock, address)
 
 
+def _guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+    if host not in _LOCAL | {None, "", "0.0.0.0"}:  # noqa: S104 - compared with, not bound to
+        raise OutsideConnection(f"a test tried to look up {host}")
+    return _real_getaddrinfo(host, *args, **kwargs)
+
+
+socket.getaddrinfo = _guarded_getaddrinfo
 socket.socket.connect = _guarded_connect  # type: ignore[method-assign, assignment]
 socket.socket.connect_ex = _guarded_connect_ex  # type: ignore[method-assign, assignment]
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from mmsearch_desktop.domain import Preparation, VectorSpace
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "black", "white", "grey")
 DIMENSIONS = 13
@@ -56,7 +59,7 @@ class ColourEmbedder:
         )
 
     def cut_notice(self, words: str, *, with_picture: bool) -> str | None:
-        if len(words) <= self._words_limit:
+        if len(words) + with_picture <= self._words_limit:
             return None
         return f"The words are long: only the first {self._words_limit} characters are used."
 
@@ -75,4 +78,5 @@ def _quarters(picture: Image.Image) -> NDArray[np.float32]:
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    lengths = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+    return np.asarray(rows / lengths, dtype=np.float32)

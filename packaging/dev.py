@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""The two README commands: set up everything, then run the app, or every check and test.
+
+    python3 packaging/dev.py run [-- ARGUMENTS]     the window, or a command of the app
+    python3 packaging/dev.py test [-- ARGUMENTS]    checks and tests (arguments go to pytest)
+    python3 packaging/dev.py bench [-- ARGUMENTS]   benchmarks (arguments choose some by name)
+    python3 packaging/dev.py setup                  the set-up alone
+
+Standard library only. Makes `.venv` beside pyproject.toml with the versions that
+packaging/constraints.txt pins; does nothing when they are already there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+CONSTRAINTS = ROOT / "packaging" / "constraints.txt"
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+# What Qt loads from the system on Linux, and the Debian package that has it.
+WINDOW_LIBRARIES = {
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libfreetype.so.6": "libfreetype6",
+    "libX11.so.6": "libx11-6",
+    "libX11-xcb.so.1": "libx11-xcb1",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-randr.so.0": "libxcb-randr0",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-render.so.0": "libxcb-render0",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-shm.so.0": "libxcb-shm0",
+    "libxcb-sync.so.1": "libxcb-sync1",
+    "libxcb-util.so.1": "libxcb-util1",
+    "libxcb-xfixes.so.0": "libxcb-xfixes0",
+    "libxcb-xkb.so.1": "libxcb-xkb1",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libwayland-client.so.0": "libwayland-client0",
+    "libwayland-cursor.so.0": "libwayland-cursor0",
+}
+# What the tests in a real window call, and the Debian package that has it.
+TEST_PROGRAMS = {
+    "Xvfb": "xvfb",
+    "xauth": "xauth",
+    "xdotool": "xdotool",
+    "openbox": "openbox",
+    "import": "imagemagick",
+}
+CHECKS = (
+    ("style", ["ruff", "check", "."]),
+    ("format", ["ruff", "format", "--check", "."]),
+    ("types", ["mypy"]),
+    ("imports", ["lint-imports"]),
+)
+
+
+class SetupError(Exception):
+    """Something that stops the set-up; its text says what to do."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    rest = options.rest[1:] if options.rest[:1] == ["--"] else options.rest
+    try:
+        _check_python()
+        if options.command == "run":
+            _check_display(rest)
+        _check_system(tests=options.command == "test")
+        _install(tests=options.command in ("test", "bench"))
+        return {"setup": _say_ready, "run": _run, "test": _test, "bench": _bench}[options.command](
+            rest
+        )
+    except SetupError as error:
+        print(f"dev.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=("setup", "run", "test", "bench"))
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="after --: passed on")
+    return parser
+
+
+def _check_python() -> None:
+    version = sys.version_info[:2]
+    if not OLDEST <= version <= NEWEST:
+        raise SetupError(
+            f"this is Python {version[0]}.{version[1]}; the app needs Python 3.11, 3.12 or 3.13."
+            " Call this script with one of those, for example: python3.11 packaging/dev.py run"
+        )
+
+
+def _check_display(arguments: list[str]) -> None:
+    """Refuse to open a window where there is no screen; commands need none."""
+    commands = {"index", "search", "embed", "models", "doctor", "--help", "-h", "--version"}
+    if commands.intersection(arguments) or not sys.platform.startswith("linux"):
+        return
+    if not any(os.environ.get(v) for v in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
+        raise SetupError(
+            "there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set). Start it from"
+            " a desktop, or use the command line: python3 packaging/dev.py run -- index FOLDER"
+        )
+
+
+def _check_system(*, tests: bool) -> None:
+    """See that the system has what Qt (and venv) needs; install it as root on Debian."""
+    if not sys.platform.startswith("linux"):
+        return
+    missing = [] if _venv_can_be_made() else ["python3-venv"]
+    missing += [package for name, package in WINDOW_LIBRARIES.items() if not _loads(name)]
+    if tests:
+        missing += [package for name, package in TEST_PROGRAMS.items() if not shutil.which(name)]
+    if missing:
+        _install_debian(missing)
+
+
+def _venv_can_be_made() -> bool:
+    return _python().is_file() or _has_module("ensurepip")
+
+
+def _has_module(name: str) -> bool:
+    return Path(sysconfig.get_paths()["stdlib"], name, "__init__.py").is_file()
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _install_debian(packages: list[str]) -> None:
+    apt = shutil.which("apt-get")
+    install = ["install", "-y", "--no-install-recommends", *packages]
+    if apt is None:
+        raise SetupError(
+            "this system lacks libraries that Qt needs. Install what has, in Debian's names: "
+            + " ".join(packages)
+        )
+    if os.geteuid() != 0:
+        raise SetupError(
+            "this system lacks packages that the window needs. Run this line, then try again:\n"
+            f"  sudo apt-get update && sudo apt-get {' '.join(install)}"
+        )
+    print("Installing Debian packages:", " ".join(packages), flush=True)
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for step in (["update", "-qq"], ["-qq", *install]):
+        if subprocess.call([apt, *step], env=quiet, stdin=subprocess.DEVNULL):
+            raise SetupError(f"apt-get {' '.join(step)} failed; its message is above")
+
+
+def _python() -> Path:
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _install(*, tests: bool) -> None:
+    extras = "[test]" if tests else ""
+    wanted = _fingerprint()
+    if any(_stamp(kind) == wanted for kind in ({"[test]"} if tests else {"[test]", ""})):
+        return
+    if not _python().is_file():
+        print(f"Making {VENV.name} …", flush=True)
+        _call([sys.executable, "-m", "venv", str(VENV)], "the virtual environment was not made")
+    print("Installing the pinned packages (the first time this takes some minutes) …", flush=True)
+    pins = ["--disable-pip-version-check", "--constraint", str(CONSTRAINTS)]
+    remedy = (
+        "packages could not be installed; pip's message is above. Without a network connection"
+        " the first set-up cannot work: connect and call the same command again"
+    )
+    pip = [str(_python()), "-m", "pip", "install", "--quiet", *pins]
+    _call([*pip, "setuptools"], remedy)
+    _call([*pip, "--no-build-isolation", "--editable", f"{ROOT}{extras}"], remedy)
+    _stamp_path(extras).write_text(wanted, encoding="utf-8")
+
+
+def _fingerprint() -> str:
+    parts = [CONSTRAINTS.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), bytes(ROOT)]
+    return hashlib.sha256(b"\0".join([*parts, sys.version.encode()])).hexdigest()
+
+
+def _stamp_path(extras: str) -> Path:
+    return VENV / f"installed{extras.strip('[]') and '-test'}.txt"
+
+
+def _stamp(extras: str) -> str | None:
+    path = _stamp_path(extras)
+    return path.read_text(encoding="utf-8") if path.is_file() and _python().is_file() else None
+
+
+def _call(command: list[str], remedy: str) -> None:
+    if subprocess.call(command, cwd=ROOT):
+        raise SetupError(remedy)
+
+
+def _say_ready(_: list[str]) -> int:
+    print(f"Ready: {_python()} -m mmsearch_desktop")
+    return 0
+
+
+def _run(arguments: list[str]) -> int:
+    return subprocess.call([str(_python()), "-m", "mmsearch_desktop", *arguments])
+
+
+def _test(arguments: list[str]) -> int:
+    """Every check, then every test; all run even when one fails."""
+    failed = []
+    for name, command in CHECKS:
+        print(f"== {name}", flush=True)
+        program = _python().parent / command[0]
+        if subprocess.call([str(program), *command[1:]], cwd=ROOT):
+            failed.append(name)
+    print("== tests", flush=True)
+    if subprocess.call([str(_python()), "-m", "pytest", "-q", *arguments], cwd=ROOT):
+        failed.append("tests")
+    print(f"dev.py: failed: {', '.join(failed)}" if failed else "dev.py: all checks and tests pass")
+    return 1 if failed else 0
+
+
+def _bench(arguments: list[str]) -> int:
+    return subprocess.call([str(_python()), "-m", "tests.benchmarks", *arguments], cwd=ROOT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
