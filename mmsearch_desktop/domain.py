@@ -15,6 +15,7 @@ The exception tree (every message names the file or thing, the fact, and the rem
     └── ModelProblem           a model cannot be used
         ├── WeightsMissing     its files are not there; says which go where
         ├── WeightsDamaged     a file is not what it should be
+        │   └── WeightsUnknown    it may be a newer edition; used once the person agrees
         ├── DownloadFailed     network, server, or the offline switch
         └── DeviceOutOfMemory  the batch was too large; a smaller one may work
 """
@@ -86,6 +87,10 @@ class WeightsDamaged(ModelProblem):
     """A file of a model is not what it should be."""
 
 
+class WeightsUnknown(WeightsDamaged):
+    """A file is not the edition known here, but may be a good one: the person decides."""
+
+
 class DownloadFailed(ModelProblem):
     """A model file could not be fetched."""
 
@@ -99,8 +104,8 @@ class Preparation(enum.StrEnum):
 
     OFFICIAL is what the models' own code does: the pixels as stored, no EXIF orientation, alpha
     dropped. APP is what a person sees: upright, alpha on white, 16-bit grey brought to 8 bits,
-    JPEG decoded at a reduced scale where that is still twice what the model needs. The number
-    in its value goes up whenever its pixels change.
+    colours in sRGB, and made small in whole steps (JPEG: while decoding) where that is still twice
+    what the model needs. The number in its value goes up whenever its pixels change.
     """
 
     OFFICIAL = "official"

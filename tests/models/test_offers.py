@@ -1,0 +1,234 @@
+"""The table of models, and opening one by its name or by its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from mmsearch_desktop.domain import (
+    Embedder,
+    ModelProblem,
+    Preparation,
+    Stage,
+    WeightsDamaged,
+    WeightsMissing,
+)
+from mmsearch_desktop.models.device import Device, cpu
+from mmsearch_desktop.models.installed import verify
+from mmsearch_desktop.models.offers import (
+    OFFERS,
+    Layout,
+    Offer,
+    installed,
+    offer_named,
+    open_embedder,
+    size_text,
+    where_files_go,
+)
+from mmsearch_desktop.models.weights import download, import_folder
+from tests.fakes import ColourEmbedder
+from tests.models.local_hub import ARCHITECTURE, QUICK, lay_out, local_hub, small_offer
+from tests.models.tiny_visualized_bge import Flavour, write_tiny_model
+
+SMALL = small_offer()
+LAYOUTS = (Layout(ARCHITECTURE, ("*.pth",), ("text_model/config.json",)),)
+
+
+@pytest.fixture(autouse=True)
+def _small_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_small(
+        folder: Path, *, name: str, revision: str, preparation: Preparation, device: Device
+    ) -> Embedder:
+        assert (folder / "text_model/config.json").is_file()
+        assert device.kind
+        embedder = ColourEmbedder(revision=revision, preparation=preparation)
+        embedder.name = name
+        return embedder
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    module = ModuleType(ARCHITECTURE)
+    module.open_embedder = open_small  # type: ignore[attr-defined] # a made-up module
+    monkeypatch.setitem(sys.modules, ARCHITECTURE, module)
+
+
+def _open(choice: str, models: Path, **named: Any) -> Embedder:
+    return open_embedder(
+        choice, models_folder=models, device=cpu(), offers=(SMALL,), layouts=LAYOUTS, **named
+    )
+
+
+@pytest.mark.parametrize("offer", OFFERS, ids=lambda offer: offer.name)
+def test_an_offer_says_all_that_a_person_and_the_program_need(offer: Offer) -> None:
+    assert re.fullmatch(r"[a-z0-9-]+", offer.name)
+    for words in (offer.title, offer.licence, offer.languages, offer.good_at, offer.bad_at):
+        assert words
+    assert offer.dimensions > 0
+    assert offer.weights.local.startswith("Visualized_")
+    locals_ = [file.local for file in offer.files]
+    assert len(set(locals_)) == len(locals_)
+    assert {"text_model/config.json", "text_model/tokenizer.json"} < set(locals_)
+    for file in offer.files:
+        assert re.fullmatch(r"[^/]+/[^/]+", file.repo)
+        assert re.fullmatch(r"[0-9a-f]{40}|main", file.revision)
+        assert ".." not in file.local
+        assert file.size_bytes > 0
+        assert file.sha256 is not None, "every hash in the table is known today"
+        assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
+
+
+def test_what_it_is_bad_at_is_said_plainly() -> None:
+    for offer in OFFERS:
+        assert "together with words" in offer.good_at
+        assert "Words alone" in offer.bad_at
+        assert "weaker" in offer.bad_at
+
+
+def test_offers_are_found_by_name() -> None:
+    assert [offer_named(offer.name) for offer in OFFERS] == list(OFFERS)
+    with pytest.raises(ModelProblem, match="bge-visualized-base-en, bge-visualized-m3"):
+        offer_named("bge-visualised")
+
+
+@pytest.mark.parametrize("offer", OFFERS, ids=lambda offer: offer.name)
+def test_where_files_go_names_every_file_repo_size_and_the_folder(
+    offer: Offer, tmp_path: Path
+) -> None:
+    text = where_files_go(offer, tmp_path)
+    for file in offer.files:
+        assert f"/{file.repo}/tree/{file.revision}" in text
+        assert re.search(rf"{re.escape(file.local)} +(about )?{size_text(file.size_bytes)}", text)
+    assert str(tmp_path / offer.name) in text
+    assert f"models import {offer.name} FOLDER" in text
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [
+        (777, "777 bytes"),
+        (711_396, "711 kB"),
+        (999_999, "1 MB"),
+        (392_860_018, "393 MB"),
+        (1_746_000_000, "1.75 GB"),
+    ],
+)
+def test_sizes_read_as_on_the_hub(size_bytes: int, text: str) -> None:
+    assert size_text(size_bytes) == text
+
+
+def test_nothing_is_installed_at_first_and_opening_says_what_to_do(tmp_path: Path) -> None:
+    for offer in OFFERS:
+        assert not installed(offer, tmp_path)
+        with pytest.raises(WeightsMissing) as refused:
+            open_embedder(offer.name, models_folder=tmp_path)
+        assert offer.weights.repo in str(refused.value)
+        assert str(tmp_path / offer.name) in str(refused.value)
+
+
+def test_an_offer_opens_by_name_with_the_start_of_its_hash_as_revision(tmp_path: Path) -> None:
+    lay_out(tmp_path / "small")
+    embedder = _open("small", tmp_path)
+    assert embedder.name == "Small model"
+    assert embedder.space.revision == (SMALL.weights.sha256 or "")[:12]
+    assert embedder.space.preparation is Preparation.APP
+    official = _open("small", tmp_path, preparation=Preparation.OFFICIAL)
+    assert official.space.preparation is Preparation.OFFICIAL
+
+
+def test_a_folder_with_the_same_weights_gives_the_same_space(tmp_path: Path) -> None:
+    lay_out(tmp_path / "small")
+    folder = lay_out(tmp_path / "my model")
+    embedder = _open(str(folder), tmp_path)
+    assert embedder.name == "my model"
+    assert embedder.space == _open("small", tmp_path).space
+
+
+def test_other_weights_give_another_revision(tmp_path: Path) -> None:
+    folder = lay_out(tmp_path / "mine")
+    before = _open(str(folder), tmp_path).space.revision
+    (folder / "weights.pth").write_bytes(b"others")
+    assert _open(str(folder), tmp_path).space.revision != before
+
+
+def test_the_device_is_chosen_where_none_is_given(tmp_path: Path) -> None:
+    lay_out(tmp_path / "small")
+    embedder = open_embedder("small", models_folder=tmp_path, offers=(SMALL,), layouts=LAYOUTS)
+    assert embedder.name == "Small model"
+
+
+def test_a_folder_without_a_model_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ModelProblem, match=r"photos: holds no model.*models import NAME"):
+        _open(str(tmp_path / "photos"), tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(WeightsMissing, match="there is no such folder"):
+        _open(str(tmp_path / "nowhere"), tmp_path)
+    with pytest.raises(ModelProblem, match=r"no model and no folder called “smal”.*: small;"):
+        _open("smal", tmp_path)
+
+
+def _tiny_offer(folder: Path, flavour: Flavour) -> tuple[Offer, dict[str, bytes]]:
+    """An offer of a tiny Visualized BGE, opened and converted by the real architecture."""
+    write_tiny_model(folder, flavour)
+    paths = sorted(folder.rglob("*.*"), key=lambda path: path.suffix != ".pth")
+    contents = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    offer = small_offer(contents)
+    return dataclasses.replace(offer, architecture=OFFERS[0].architecture), contents
+
+
+@pytest.fixture(params=["base_en", "m3"])
+def tiny(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Offer, dict[str, bytes]]:
+    return _tiny_offer(tmp_path / "tiny", request.param)
+
+
+def test_a_tiny_visualized_bge_is_downloaded_converted_opened_and_embeds(
+    tiny: tuple[Offer, dict[str, bytes]], tmp_path: Path
+) -> None:
+    offer, contents = tiny
+    models = tmp_path / "models"
+    with local_hub(offer, contents) as hub:
+        progress = list(download(offer, models, offline=False, base_url=hub.url, patience=QUICK))
+    assert progress[-1].stage is Stage.FINISHED
+    assert (models / "small/model.safetensors").is_file()
+    assert all(check.ok for check in verify(offer, models))
+    by_name = open_embedder("small", models_folder=models, device=cpu(), offers=(offer,))
+    by_folder = open_embedder(str(tmp_path / "tiny"), models_folder=models, device=cpu())
+    assert by_name.space == by_folder.space
+    red = [Image.new("RGB", (40, 30), "red")]
+    ours = by_name.embed_pictures_with_words(red, ["a red bag"])
+    assert abs(ours - by_folder.embed_pictures_with_words(red, ["a red bag"])).max() < 1e-6
+
+
+def test_a_tiny_visualized_bge_is_imported_from_a_flat_folder_and_opens_without_its_pth(
+    tiny: tuple[Offer, dict[str, bytes]], tmp_path: Path
+) -> None:
+    offer, contents = tiny
+    flat = tmp_path / "downloads"
+    flat.mkdir()
+    for local, data in contents.items():
+        (flat / local.rpartition("/")[2]).write_bytes(data)
+    models = tmp_path / "models"
+    list(import_folder(offer, flat, models))
+    before = open_embedder("small", models_folder=models, device=cpu(), offers=(offer,))
+    (models / "small" / offer.weights.local).unlink()
+    after = open_embedder("small", models_folder=models, device=cpu(), offers=(offer,))
+    assert after.space == before.space
+    flat_one = open_embedder(str(flat), models_folder=models, device=cpu())
+    assert flat_one.space == before.space
+
+
+def test_weights_that_are_no_weights_are_refused_by_the_real_architecture(
+    tmp_path: Path,
+) -> None:
+    folder = write_tiny_model(tmp_path / "tiny", "base_en")
+    (folder / "Visualized_base_en_v1.5.pth").write_bytes(b"nothing of the kind")
+    with pytest.raises(WeightsDamaged, match=r"Visualized_base_en_v1\.5\.pth"):
+        open_embedder(str(folder), models_folder=tmp_path, device=cpu())
