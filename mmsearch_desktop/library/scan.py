@@ -1,0 +1,204 @@
+"""Which photos lie in a folder: names, sizes and times, without opening a single file.
+
+Left out silently: what is hidden (a leading dot; the hidden mark on Windows), bins, thumbnails and
+caches that other programs keep beside photos (`_SKIPPED`), and files that are no photos by their
+suffix. Of a macOS photo library only the originals are read. Told as a `Problem`: photo formats
+that are not supported, and folders and links that cannot be followed.
+
+A link to a photo is a photo. Links to folders are followed after all real folders, so that a photo
+within the folder itself goes by its real path. Each folder is entered once, however many links lead
+to it, and a folder that holds this one is not entered.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmsearch_desktop.domain import FolderProblem, Problem
+from mmsearch_desktop.library.decode import SUFFIXES
+
+_SKIPPED = frozenset(
+    {
+        "@eadir",  # Synology: thumbnails
+        "#recycle",
+        "#snapshot",
+        "@recycle",  # QNAP
+        "@recently-snapshot",
+        "$recycle.bin",  # Windows
+        "system volume information",
+        "lost+found",
+        "__macosx",  # left by macOS in archives
+    }
+)
+_SKIPPED_ENDINGS = (".lrdata", ".cocatalogdb")  # previews of Lightroom and Capture One
+_MACOS_LIBRARIES = (".photoslibrary", ".migratedphotolibrary", ".aplibrary")
+_MACOS_ORIGINALS = frozenset({"originals", "masters"})
+
+_RAW = frozenset(
+    {".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq"}
+    | {".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".ptx", ".raf", ".raw"}
+    | {".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"}
+)
+_OTHER_FORMATS = {
+    ".jxl": "JPEG XL",
+    ".jp2": "JPEG 2000",
+    ".j2k": "JPEG 2000",
+    ".jpf": "JPEG 2000",
+    ".jpx": "JPEG 2000",
+    ".jxr": "JPEG XR",
+    ".psd": "Photoshop",
+    ".psb": "Photoshop",
+    ".xcf": "GIMP",
+    ".kra": "Krita",
+    ".svg": "SVG",
+    ".svgz": "SVG",
+    ".eps": "EPS",
+    ".tga": "TGA",
+    ".exr": "OpenEXR",
+    ".hdr": "Radiance HDR",
+}
+_HIDDEN_ON_WINDOWS = 0x2 | 0x4  # FILE_ATTRIBUTE_HIDDEN, FILE_ATTRIBUTE_SYSTEM
+
+_Identity = tuple[int, int]  # device and number of a folder: the same by whatever path
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file that is a photo by its suffix."""
+
+    path: Path
+    size_bytes: int
+    modified_ns: int  # nanoseconds since 1970
+
+
+def scan_folder(root: Path) -> Iterator[FoundFile | Problem]:
+    """All photos below `root`, by name within each folder; FolderProblem at once if it is unusable.
+
+    A Problem whose path is a folder means that nothing is known of what lies below it, not that
+    nothing does.
+    """
+    try:
+        first = _listed(root)
+        walk = _Walk(_identity(root), _holders_of(root))
+    except OSError as error:
+        raise FolderProblem(_why_unusable(root, error)) from error
+    except ValueError as error:  # a NUL in the name
+        raise FolderProblem(f"{root}: no folder can have this name") from error
+    return walk.everything(root, first)
+
+
+def _why_unusable(root: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{root}: there is no such folder; if it is on a drive, connect the drive"
+    if isinstance(error, NotADirectoryError):
+        return f"{root}: this is a file, not a folder; choose the folder it lies in"
+    if isinstance(error, PermissionError):
+        return f"{root}: reading this folder is not permitted; change its permissions"
+    return f"{root}: the folder cannot be read ({error.strerror or error})"
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _identity(folder: Path) -> _Identity:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _holders_of(folder: Path) -> frozenset[_Identity]:
+    real = Path(os.path.realpath(folder))
+    return frozenset(_identity(parent) for parent in real.parents)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One way through a tree: what is still to be entered, and what has been."""
+
+    start: _Identity
+    holders: frozenset[_Identity]  # the folders that hold the root
+    entered: set[_Identity] = field(default_factory=set)
+    folders: list[Path] = field(default_factory=list)  # a stack: the last is entered next
+    links: list[Path] = field(default_factory=list)  # to folders; entered when no folder is left
+
+    def everything(
+        self, root: Path, first: list[os.DirEntry[str]]
+    ) -> Iterator[FoundFile | Problem]:
+        self.entered.add(self.start)
+        yield from self._within(root, first)
+        while self.folders or self.links:
+            folder = self.folders.pop() if self.folders else self.links.pop(0)
+            try:
+                identity = _identity(folder)
+                if identity in self.entered or identity in self.holders:
+                    continue
+                self.entered.add(identity)
+                entries = _listed(folder)
+            except OSError as error:
+                yield Problem(folder, _why_not_read(error))
+                continue
+            yield from self._within(folder, entries)
+
+    def _within(
+        self, folder: Path, entries: list[os.DirEntry[str]]
+    ) -> Iterator[FoundFile | Problem]:
+        """The files of one folder; its own folders are put on the stack."""
+        below: list[Path] = []
+        only = _MACOS_ORIGINALS if folder.name.lower().endswith(_MACOS_LIBRARIES) else None
+        for entry in entries:
+            try:
+                if entry.is_dir():
+                    if _is_entered(entry) and (only is None or entry.name.lower() in only):
+                        (self.links if entry.is_symlink() else below).append(Path(entry.path))
+                elif only is None and (found := _file(entry)) is not None:
+                    yield found
+            except OSError as error:
+                yield Problem(Path(entry.path), _why_not_read(error))
+        self.folders.extend(reversed(below))
+
+
+def _is_entered(entry: os.DirEntry[str]) -> bool:
+    name = entry.name.lower()
+    if name.startswith(".") or name in _SKIPPED or name.endswith(_SKIPPED_ENDINGS):
+        return False
+    attributes = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0)
+    return not attributes & _HIDDEN_ON_WINDOWS
+
+
+def _file(entry: os.DirEntry[str]) -> FoundFile | Problem | None:
+    if entry.name.startswith("."):
+        return None
+    _, dot, ending = entry.name.rpartition(".")
+    suffix = (dot + ending).lower() if dot else ""
+    if suffix not in SUFFIXES:
+        reason = _why_unsupported(suffix)
+        return Problem(Path(entry.path), reason) if reason else None
+    status = entry.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return Problem(Path(entry.path), "it is not a regular file")
+    return FoundFile(Path(entry.path), status.st_size, status.st_mtime_ns)
+
+
+def _why_unsupported(suffix: str) -> str:
+    if suffix in _RAW:
+        return f"RAW photos ({suffix}) are not supported yet; export it as JPEG"
+    name = _OTHER_FORMATS.get(suffix)
+    return f"{name} files ({suffix}) are not supported; export it as JPEG or PNG" if name else ""
+
+
+def _why_not_read(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "reading it is not permitted; change its permissions"
+    if isinstance(error, FileNotFoundError):
+        return "it is gone, or a link to a file that is gone"
+    if error.errno == errno.ELOOP:
+        return "it is a link that leads back to itself"
+    if error.errno == errno.ENAMETOOLONG:
+        return "its path is too long for this system; move it further up"
+    return f"the disk could not read it ({error.strerror or error})"

@@ -1,0 +1,174 @@
+"""Thumbnails on disk: small, whole or absent, and never in the way."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageCms
+
+from mmsearch_desktop.domain import LibraryProblem, NoSpace
+from mmsearch_desktop.library.thumbnails import Thumbnails
+from tests.library.pictures import CORNERS, corner_colours, cornered, photo_like
+
+KEY = hashlib.sha256(b"a photo").hexdigest()
+
+
+@pytest.fixture
+def thumbnails(tmp_path: Path) -> Thumbnails:
+    return Thumbnails(tmp_path / "thumbnails", 96)
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"),
+    [
+        ((400, 300), (96, 72)),
+        ((300, 400), (72, 96)),
+        ((50, 20), (50, 20)),  # never made larger
+        ((20_000, 3), (96, 1)),
+        ((1, 1), (1, 1)),
+    ],
+)
+def test_the_longest_side_is_kept_and_nothing_is_made_larger(
+    thumbnails: Thumbnails, size: tuple[int, int], kept: tuple[int, int]
+) -> None:
+    thumbnails.save(KEY, Image.new("RGB", size, "red"))
+    loaded = thumbnails.load(KEY)
+    assert loaded is not None
+    assert loaded.size == kept
+    assert loaded.mode == "RGB"
+
+
+def test_it_looks_like_the_picture_and_leaves_the_picture_alone(thumbnails: Thumbnails) -> None:
+    picture = cornered((400, 300))
+    thumbnails.save(KEY, picture)
+    loaded = thumbnails.load(KEY)
+    assert loaded is not None
+    assert corner_colours(loaded) == CORNERS
+    assert picture.size == (400, 300)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "I", "F"])
+def test_pictures_in_other_modes_are_kept_as_rgb(thumbnails: Thumbnails, mode: str) -> None:
+    thumbnails.save(KEY, Image.new(mode, (200, 100)))
+    loaded = thumbnails.load(KEY)
+    assert loaded is not None
+    assert loaded.mode == "RGB"
+
+
+def test_neither_exif_nor_profile_is_kept(thumbnails: Thumbnails) -> None:
+    picture = Image.new("RGB", (200, 100))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture.info = {"exif": b"Exif\0\0secret place", "icc_profile": profile, "xmp": b"<secret/>"}
+    thumbnails.save(KEY, picture)
+    with Image.open(thumbnails.path_of(KEY)) as stored:
+        assert not {"exif", "icc_profile", "xmp"} & stored.info.keys()
+    assert b"secret" not in thumbnails.path_of(KEY).read_bytes()
+
+
+def test_absent_then_present_then_removed(thumbnails: Thumbnails) -> None:
+    assert not thumbnails.exists(KEY)
+    assert thumbnails.load(KEY) is None
+    thumbnails.save(KEY, cornered())
+    assert thumbnails.exists(KEY)
+    assert thumbnails.path_of(KEY).parent.parent == thumbnails.folder
+    thumbnails.remove(KEY)
+    thumbnails.remove(KEY)
+    assert not thumbnails.exists(KEY)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a picture", b"RIFF\x10\0\0\0WEBPVP8 "])
+def test_a_damaged_one_is_removed_and_can_be_made_again(
+    thumbnails: Thumbnails, damage: bytes
+) -> None:
+    thumbnails.save(KEY, cornered())
+    thumbnails.path_of(KEY).write_bytes(damage)
+    assert thumbnails.load(KEY) is None
+    assert not thumbnails.exists(KEY)
+    thumbnails.save(KEY, cornered())
+    assert thumbnails.load(KEY) is not None
+
+
+def test_one_that_was_cut_off_is_removed(thumbnails: Thumbnails) -> None:
+    thumbnails.save(KEY, photo_like((200, 150)))
+    path = thumbnails.path_of(KEY)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert thumbnails.load(KEY) is None
+    assert not path.exists()
+
+
+def test_no_unfinished_file_is_left(thumbnails: Thumbnails) -> None:
+    for _ in range(3):
+        thumbnails.save(KEY, cornered())
+    assert files_below(thumbnails.folder) == [thumbnails.path_of(KEY)]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_says_so_and_leaves_nothing_half_written(
+    thumbnails: Thumbnails, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    thumbnails.save(KEY, cornered())
+    before = thumbnails.path_of(KEY).read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(NoSpace, match="full"):
+        thumbnails.save(KEY, photo_like((50, 50)))
+    assert thumbnails.path_of(KEY).read_bytes() == before
+    assert len(files_below(thumbnails.folder)) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk to write to")
+def test_a_disk_that_is_really_full(
+    thumbnails: Thumbnails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_full_disk(*_: object) -> tuple[int, str]:
+        return os.open("/dev/full", os.O_WRONLY), str(thumbnails.folder / "x")
+
+    monkeypatch.setattr("tempfile.mkstemp", on_full_disk)
+    with pytest.raises(NoSpace):
+        thumbnails.save(KEY, cornered())
+
+
+def test_a_folder_that_cannot_be_made_is_told_by_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(LibraryProblem, match="file"):
+        Thumbnails(tmp_path / "file").save(KEY, cornered())
+
+
+def test_what_cannot_be_read_or_removed_counts_as_missing(thumbnails: Thumbnails) -> None:
+    thumbnails.path_of(KEY).mkdir(parents=True)  # a folder in its place
+    assert thumbnails.load(KEY) is None
+    thumbnails.remove(KEY)
+
+
+def test_saving_and_loading_at_once_never_shows_half_a_picture(thumbnails: Thumbnails) -> None:
+    thumbnails.save(KEY, cornered())
+    wrong: list[object] = []
+
+    def save() -> None:
+        for _ in range(15):
+            thumbnails.save(KEY, cornered())
+
+    def load() -> None:
+        for _ in range(30):
+            loaded = thumbnails.load(KEY)
+            if loaded is None or corner_colours(loaded) != CORNERS:
+                wrong.append(loaded)
+
+    threads = [threading.Thread(target=work) for work in (save, save, load, load)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
