@@ -1,0 +1,356 @@
+"""The same work without a window: index, search, embed, models, doctor.
+
+Standard output carries data only; progress, notices and errors go to standard error. Exit status:
+0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl+C, 141 nobody reads the output any more.
+Torch and Milvus are imported by the commands that need them, Qt by none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmsearch_desktop import arguments, settings
+from mmsearch_desktop.domain import (
+    Embedder,
+    Hit,
+    IndexSummary,
+    LibraryProblem,
+    MmsearchError,
+    Mode,
+    Preparation,
+    Progress,
+    Query,
+    Results,
+    WeightsUnknown,
+)
+from mmsearch_desktop.terminal import (
+    PROGRAM,
+    busy,
+    discard_output,
+    duration,
+    fail,
+    let_any_path_be_printed,
+    put,
+    put_json,
+    safe,
+    tell,
+    watched,
+)
+
+if TYPE_CHECKING:
+    from mmsearch_desktop.library.stores import Library
+    from mmsearch_desktop.library.vectors import VectorIndex
+
+_Command = Callable[[argparse.Namespace], int]
+_PREPARATIONS = {"official": Preparation.OFFICIAL, "app": Preparation.APP}
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; its exit status. SystemExit(2) on wrong usage, SystemExit(0) after help."""
+    options = arguments.parse(argv)
+    let_any_path_be_printed()
+    if options.command is None:
+        tell(f"{PROGRAM}: which command? See {PROGRAM} --help")
+        return 2
+    try:
+        status = _COMMANDS[options.command](options)
+        sys.stdout.flush()
+    except MmsearchError as error:
+        return fail(str(error))
+    except BrokenPipeError:
+        discard_output()
+        return 141
+    except OSError as error:
+        discard_output()
+        return fail(f"{error}. Check that the place exists and may be read and written.")
+    except KeyboardInterrupt:
+        tell(f"{PROGRAM}: stopped. {options.kept}")
+        return 130
+    return status
+
+
+def _index(options: argparse.Namespace) -> int:
+    from mmsearch_desktop.library.ingest import add_folder
+
+    _check_folders(options.folders)
+    summaries: dict[Path, IndexSummary] = {}
+    with _opened(options) as (library, index, embedder):
+        for folder in options.folders:
+            last = watched(add_folder(folder, library, index, embedder), "photos")
+            if last is not None and last.summary is not None:
+                summaries[folder] = last.summary
+    for folder, summary in summaries.items():
+        if not options.json:
+            _put_summary(folder, summary)
+        _tell_if_empty(folder, summary)
+    if options.json:
+        put_json(_index_json(summaries))
+    return 0
+
+
+def _check_folders(folders: Iterable[Path]) -> None:
+    """Raise FolderProblem for any that cannot be read, before a model is loaded."""
+    from mmsearch_desktop.library.scan import scan_folder
+
+    for folder in folders:
+        scan_folder(folder)  # looks at the folder itself at once, at what is in it when asked
+
+
+def _index_json(summaries: Mapping[Path, IndexSummary]) -> dict[str, object]:
+    sums = _summary_json(_added(summaries.values()))
+    if len(summaries) == 1:
+        return sums
+    each = [{"folder": str(folder)} | _summary_json(one) for folder, one in summaries.items()]
+    return sums | {"folders": each}
+
+
+def _summary_json(summary: IndexSummary) -> dict[str, object]:
+    unreadable = [{"path": str(one.path), "reason": one.reason} for one in summary.unreadable]
+    return {
+        "photos": summary.photos,
+        "indexed": summary.indexed,
+        "unchanged": summary.unchanged,
+        "moved": summary.moved,
+        "removed": summary.removed,
+        "unreadable": unreadable,
+        "seconds": round(summary.seconds, 3),
+    }
+
+
+def _added(summaries: Collection[IndexSummary]) -> IndexSummary:
+    return IndexSummary(
+        photos=sum(one.photos for one in summaries),
+        indexed=sum(one.indexed for one in summaries),
+        unchanged=sum(one.unchanged for one in summaries),
+        moved=sum(one.moved for one in summaries),
+        removed=sum(one.removed for one in summaries),
+        unreadable=tuple(problem for one in summaries for problem in one.unreadable),
+        seconds=sum(one.seconds for one in summaries),
+    )
+
+
+def _put_summary(folder: Path, summary: IndexSummary) -> None:
+    put(
+        f"{safe(folder)}: {summary.photos:,} photos; {summary.indexed:,} indexed,"
+        f" {summary.unchanged:,} unchanged, {summary.moved:,} moved, {summary.removed:,} removed,"
+        f" {len(summary.unreadable):,} unreadable; {duration(summary.seconds)}"
+    )
+    for problem in summary.unreadable:
+        put(f"  unreadable: {safe(problem.path)}: {safe(problem.reason)}")
+
+
+def _tell_if_empty(folder: Path, summary: IndexSummary) -> None:
+    from mmsearch_desktop.library.decode import SUFFIXES
+
+    if summary.photos == 0:
+        kind = "readable photos" if summary.unreadable else "photos"
+        tell(f"{folder}: no {kind} were found. Looked for {' '.join(sorted(SUFFIXES))}")
+
+
+def _search(options: argparse.Namespace) -> int:
+    from mmsearch_desktop.search.query import checked
+
+    query = checked(dataclasses.replace(_asked(options), limit=options.limit))
+    if options.library is not None and not options.library.is_dir():
+        raise LibraryProblem(
+            f"{options.library}: there is no library. Check the path, or make one with"
+            f" {PROGRAM} index FOLDER --library {options.library}"
+        )
+    results = _answer(query, options)
+    for notice in results.notices:
+        tell(notice)
+    if options.json:
+        put_json({"hits": [_hit_json(hit) for hit in results.hits]})
+        return 0
+    for hit in results.hits:
+        put(f"{hit.rank:>4}  {hit.score:6.3f}  {safe(hit.photo.path)}")
+    return 0
+
+
+def _hit_json(hit: Hit) -> dict[str, object]:
+    return {"rank": hit.rank, "path": str(hit.photo.path), "score": hit.score}
+
+
+def _asked(options: argparse.Namespace) -> Query:
+    from mmsearch_desktop.search.query import picture_from_file
+
+    return Query(
+        words=options.text or "",
+        picture=None if options.image is None else picture_from_file(options.image),
+        mode=getattr(options, "mode", Mode.COMPOSED),
+        folder=getattr(options, "folder", None),
+        show_query_picture=getattr(options, "show_query_picture", False),
+    )
+
+
+def _answer(query: Query, options: argparse.Namespace) -> Results:
+    from mmsearch_desktop.library.stores import Library
+    from mmsearch_desktop.search.retrieve import EMPTY_LIBRARY, retrieve
+
+    with Library(_library_folder(options)) as library:
+        if library.catalogue.photo_count() == 0:  # said without waiting for a model
+            return Results(query, (), (EMPTY_LIBRARY,))
+        embedder = _embedder(options)
+        with _index_of(library, embedder) as index:
+            return retrieve(query, library=library, index=index, embedder=embedder)
+
+
+def _embed(options: argparse.Namespace) -> int:
+    from mmsearch_desktop.search.query import checked
+    from mmsearch_desktop.search.retrieve import encode
+
+    query = checked(_asked(options))
+    embedder = _embedder(options, _PREPARATIONS[options.preparation])
+    vector = encode(query, embedder).asked
+    notice = embedder.cut_notice(query.words, with_picture=query.picture is not None)
+    if notice is not None:
+        tell(notice)
+    numbers = [float(number) for number in vector]
+    if options.json:
+        model = embedder.space.model
+        put_json({"model": model, "dimensions": len(numbers), "embedding": numbers})
+    else:
+        put(" ".join(f"{number:.8g}" for number in numbers))
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    return _MODEL_ACTIONS[options.action or "list"](options)
+
+
+def _models_list(options: argparse.Namespace) -> int:
+    from mmsearch_desktop.models.offers import OFFERS, installed, size_text
+
+    chosen = _embedder_choice(options)
+    for offer in OFFERS:
+        here = "here" if installed(offer, settings.models_folder()) else "not here"
+        mark = ", in use" if offer.name == chosen else ""
+        put(f"{offer.name}  ({here}{mark})")
+        put(f"    {offer.title}; {size_text(offer.size_bytes)}; licence {offer.licence}")
+        put(f"    {offer.dimensions} dimensions; words in {offer.languages}")
+        put(f"    good at: {offer.good_at}.")
+        put(f"    bad at:  {offer.bad_at}.")
+    return 0
+
+
+def _download(options: argparse.Namespace) -> int:
+    from mmsearch_desktop.models import offers, weights
+
+    offer, folder = offers.offer_named(options.name), settings.models_folder()
+    offline = options.offline or settings.load().offline
+    return _brought(
+        weights.download(offer, folder, offline=offline, accept_unknown=options.accept_unknown),
+        offer.folder(folder),
+    )
+
+
+def _import(options: argparse.Namespace) -> int:
+    from mmsearch_desktop.models import offers, weights
+
+    offer, folder = offers.offer_named(options.name), settings.models_folder()
+    return _brought(
+        weights.import_folder(offer, options.folder, folder, accept_unknown=options.accept_unknown),
+        offer.folder(folder),
+    )
+
+
+def _brought(items: Iterator[Progress], folder: Path) -> int:
+    try:
+        watched(items, "bytes")
+    except WeightsUnknown as error:
+        return fail(f"{error}\nTo take it as it is, add --accept-unknown.")
+    tell(f"The model is ready in {folder}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from mmsearch_desktop.models import offers, weights
+
+    folder = settings.models_folder()
+    chosen = [offers.offer_named(options.name)] if options.name else offers.OFFERS
+    present = [offer for offer in chosen if offer.folder(folder).is_dir()]
+    if not present:
+        names = ", ".join(offer.name for offer in chosen)
+        return fail(f"{folder}: nothing to verify. Fetch one of {names} with models download NAME.")
+    good = True
+    for offer in present:
+        for check in weights.verify(offer, folder):
+            put(f"{'right' if check.ok else 'WRONG'}  {safe(check.path)}: {safe(check.message)}")
+            good = good and check.ok
+    return 0 if good else 1
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from mmsearch_desktop.doctor import State, examine
+
+    checks = []
+    for check in examine(
+        library=_library_folder(options),
+        embedder=_embedder_choice(options),
+        models_folder=settings.models_folder(),
+    ):
+        checks.append(check)
+        if not options.json:
+            put(f"{check.state:<8}{check.topic}: {safe(check.fact)}")
+            if check.remedy:
+                put(f"{'':8}  {safe(check.remedy)}")
+    good = all(check.state is not State.WRONG for check in checks)
+    if options.json:
+        put_json({"ok": good, "checks": [dataclasses.asdict(check) for check in checks]})
+    return 0 if good else 1
+
+
+@contextlib.contextmanager
+def _opened(options: argparse.Namespace) -> Iterator[tuple[Library, VectorIndex, Embedder]]:
+    from mmsearch_desktop.library.stores import Library
+
+    with Library(_library_folder(options)) as library:
+        embedder = _embedder(options)
+        with _index_of(library, embedder) as index:
+            yield library, index, embedder
+
+
+@contextlib.contextmanager
+def _index_of(library: Library, embedder: Embedder) -> Iterator[VectorIndex]:
+    with contextlib.closing(library.open_index(embedder.space)) as index:
+        watched(index.reconcile(library.catalogue), "photos")
+        yield index
+
+
+def _library_folder(options: argparse.Namespace) -> Path:
+    return options.library or settings.load().library_folder
+
+
+def _embedder_choice(options: argparse.Namespace) -> str:
+    return options.embedder or settings.load().embedder
+
+
+def _embedder(options: argparse.Namespace, preparation: Preparation = Preparation.APP) -> Embedder:
+    from mmsearch_desktop.models.offers import open_embedder
+
+    choice = _embedder_choice(options)
+    with busy("Opening the model"):
+        return open_embedder(
+            choice, models_folder=settings.models_folder(), preparation=preparation
+        )
+
+
+_COMMANDS: dict[str, _Command] = {
+    "index": _index,
+    "search": _search,
+    "embed": _embed,
+    "models": _models,
+    "doctor": _doctor,
+}
+_MODEL_ACTIONS: dict[str, _Command] = {
+    "list": _models_list,
+    "download": _download,
+    "import": _import,
+    "verify": _verify,
+}
