@@ -1,0 +1,157 @@
+"""One SQLite file used from any thread, its errors put into words; what the tables mean lies above.
+
+https://www.sqlite.org/wal.html, https://www.sqlite.org/rescode.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from mmsearch_desktop.domain import LibraryBusy, LibraryDamaged, LibraryProblem, NoSpace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_log = logging.getLogger("mmsearch.library")
+_WAIT_SECONDS = 10.0  # for another connection's write
+
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_REFUSED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+_PRIMARY = 0xFF  # the low byte of an extended result code
+
+
+class _Connection:
+    """One thread's connection; ends with its thread, or with the database."""
+
+    def __init__(self, path: Path) -> None:
+        self.sqlite = sqlite3.connect(
+            path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        self.sqlite.execute("PRAGMA foreign_keys = ON")
+        # FULL, not NORMAL: a power cut may not take back a commit, for then an id that the vector
+        # index already holds would be given out again, to another picture.
+        self.sqlite.execute("PRAGMA synchronous = FULL")
+
+    def __del__(self) -> None:
+        if hasattr(self, "sqlite"):
+            self.sqlite.close()
+
+
+class Database:
+    """Reads from any thread at any time; one write at a time.
+
+    Raises LibraryDamaged, NoSpace, LibraryBusy or LibraryProblem for whatever SQLite reports.
+    """
+
+    def __init__(
+        self, path: Path, *, schema: Sequence[str], version: int, small_tables: Sequence[str]
+    ) -> None:
+        """Open or create. `small_tables` are checked for damage now, the others when read."""
+        self.path = path
+        self._local = threading.local()
+        self._all: weakref.WeakSet[_Connection] = weakref.WeakSet()
+        self._writing = threading.RLock()
+        self._closed = False
+        with self._explained():
+            self._prepare(schema, version)
+            self._check(small_tables)
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._explained():
+            return self._connection().execute(sql, parameters).fetchall()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is on disk when the block ends, or none of it."""
+        with self._explained(), self._writing:
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close every thread's connection; the last one folds the write-ahead log in."""
+        self._closed = True
+        for connection in list(self._all):
+            connection.sqlite.close()
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._closed:
+            raise LibraryProblem(f"{self.path}: the library is closed. Open it again.")
+        held: _Connection | None = getattr(self._local, "held", None)
+        if held is None:
+            held = _Connection(self.path)
+            self._local.held = held
+            self._all.add(held)
+        return held.sqlite
+
+    def _prepare(self, schema: Sequence[str], version: int) -> None:
+        connection = self._connection()
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found > version:
+            raise LibraryProblem(
+                f"{self.path} was written by a newer version of this program (format {found}; this"
+                f" one knows {version}). Use the newer program, or choose another library folder."
+            )
+        connection.execute("PRAGMA journal_mode = WAL")
+        if found == 0:
+            self._create(schema, version)
+
+    def _create(self, schema: Sequence[str], version: int) -> None:
+        with self.write() as connection:
+            if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                raise LibraryProblem(
+                    f"{self.path} is a database of another program. Choose another library folder."
+                )
+            for statement in schema:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version:d}")
+
+    def _check(self, tables: Sequence[str]) -> None:
+        for table in tables:
+            answer = self._connection().execute(f"PRAGMA quick_check('{table}')").fetchone()[0]
+            if answer != "ok":
+                raise self._damaged(f"table {table}: {answer}")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._in_words(error) from error
+
+    def _in_words(self, error: sqlite3.Error) -> LibraryProblem:
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+        if code == sqlite3.SQLITE_FULL:
+            return NoSpace(f"{self.path}: the disk is full. Free some space, then go on.")
+        if code in _DAMAGE:
+            return self._damaged(str(error))
+        if code in _BUSY:
+            return LibraryBusy(f"{self.path} is in use by another program ({error}). Close it.")
+        if code in _REFUSED:
+            return LibraryProblem(
+                f"{self.path} cannot be opened for writing ({error})."
+                " Give yourself the right to write there, or choose another library folder."
+            )
+        if self._closed:
+            return LibraryProblem(f"{self.path}: the library was closed meanwhile. Open it again.")
+        _log.error("%s: %s", self.path, error, exc_info=error)
+        return LibraryProblem(f"{self.path}: {error}. Check the disk, then start again.")
+
+    def _damaged(self, fact: str) -> LibraryDamaged:
+        return LibraryDamaged(
+            f"{self.path} is damaged ({fact}). Your photos are untouched. Put back a copy of this"
+            " file, or choose another library folder and add your folders again."
+        )

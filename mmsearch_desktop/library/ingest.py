@@ -1,0 +1,378 @@
+"""Brings the library up to date with a folder: scan, decode ahead, embed, store; one batch a step.
+
+    scan_folder -> unchanged files are counted, never opened
+                -> the others: DecodeAhead (threads) -> embedder -> catalogue -> index -> Progress
+    at the end  -> what is gone leaves the catalogue, then the index
+
+The catalogue is written first. Whatever happens between the two writes, `VectorIndex.reconcile`
+makes the index equal again when it is next opened.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import mmsearch_desktop
+from mmsearch_desktop.domain import (
+    DeviceOutOfMemory,
+    Embedder,
+    IndexSummary,
+    LibraryBusy,
+    LibraryProblem,
+    ModelProblem,
+    NoSpace,
+    Photo,
+    Problem,
+    Progress,
+    Stage,
+)
+from mmsearch_desktop.library.prepare import DecodeAhead, Prepared, Unreadable
+from mmsearch_desktop.library.survey import Survey
+from mmsearch_desktop.library.tables import Arrival, NewContent, NewProblem, as_stored
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from mmsearch_desktop.library.decode import DecodedPhoto
+    from mmsearch_desktop.library.scan import FoundFile
+    from mmsearch_desktop.library.stores import Library
+    from mmsearch_desktop.library.vectors import VectorIndex
+
+    Vector = NDArray[np.float32]
+
+_log = logging.getLogger("mmsearch.ingest")
+
+_KEEP_FORGOTTEN = timedelta(days=30)
+_MOST_FILES_A_STEP = 200
+_MOST_SECONDS_A_STEP = 0.5
+_SHORTEST_VECTOR = 1e-3
+_NO_VECTOR = "the model gave no usable vector for it; another model may"
+_NO_MEMORY = "the device has too little memory for it; close other programs, then add it again"
+
+
+def add_folder(
+    folder: Path, library: Library, index: VectorIndex, embedder: Embedder
+) -> Generator[Progress, None, None]:
+    """Make the library hold exactly the photos of `folder`; the last item carries the summary.
+
+    Files that did not change are not opened, contents that are known are not embedded again.
+    Closing the generator between two items cancels: everything yielded before is kept.
+    FolderProblem if the folder or its drive is not there (its photos are kept); NoSpace after
+    storing what was done; LibraryBusy while another run goes on.
+    """
+    if not library.indexing.acquire(blocking=False):
+        raise LibraryBusy(f"{library.folder} is being indexed. Wait for it, or cancel it first.")
+    try:
+        if not index.checked:
+            yield from index.reconcile(library.catalogue)
+        run = _Run(folder, library, index, embedder)
+        try:
+            yield from run.scan()
+            yield from run.process()
+            yield from run.finish()
+        finally:
+            run.sweep()
+    finally:
+        library.indexing.release()
+
+
+def forget_folder(folder_id: int, library: Library, index: VectorIndex | None) -> None:
+    """Drop a folder from the library with all that was kept of its photos; never the photos.
+
+    `index` may be None where none is open: it is put right when it is next opened.
+    """
+    if not library.indexing.acquire(blocking=False):
+        raise LibraryBusy(f"{library.folder} is being indexed. Wait for it, or cancel it first.")
+    try:
+        forgotten = library.catalogue.remove_folder(folder_id)
+        for content in forgotten:
+            library.thumbnails.remove(content.sha256)
+        if index is not None:
+            index.remove([content.content_id for content in forgotten])
+    finally:
+        library.indexing.release()
+
+
+class _Run:
+    """One run of `add_folder`: what is still to be done, and what was."""
+
+    def __init__(
+        self, folder: Path, library: Library, index: VectorIndex, embedder: Embedder
+    ) -> None:
+        self._library = library
+        self._index = index
+        self._embedder = embedder
+        self._space = embedder.space
+        self._started_ns = time.time_ns()
+        self._started = time.monotonic()
+        self._clock = _Clock()
+        self._batch_size = max(1, embedder.batch_size)
+        program = f"{mmsearch_desktop.__version__} {self._space.preparation}"
+        self._by_decoder = program  # what this program cannot decode, it need not try again
+        self._by_model = f"{program} {self._space.key}"
+        self._survey = Survey(folder, library, self._space, (self._by_decoder, self._by_model))
+        self._pending: list[Prepared] = []
+        self._problems: list[NewProblem] = []  # stored with the next batch
+        self._untold: list[Problem] = []  # told with the next Progress
+        self._failed: dict[str, tuple[str, str]] = {}  # sha256 -> reason, who found it
+        self._unreadable: list[Problem] = []
+        self._wrote = False
+        self._done_before = 0  # files that need no work
+        self._done = self._indexed = self._moved = self._unchanged = self._removed = 0
+
+    # -- the three parts -------------------------------------------------------------------
+
+    def scan(self) -> Iterator[Progress]:
+        for found in self._survey.look():
+            if isinstance(found, Problem):
+                self._tell(found)
+            if self._clock.since_step() > _MOST_SECONDS_A_STEP:
+                yield self._progress(Stage.SCANNING, self._survey.files, None)
+                self._clock.go_on()
+        self._problems.extend(self._survey.new_problems)
+        self._unchanged = self._survey.unchanged
+        self._done = self._done_before = self._survey.files - len(self._survey.work)
+        yield self._progress(Stage.SCANNING, self._survey.files, None)
+
+    def process(self) -> Iterator[Progress]:
+        self._clock = _Clock(len(self._survey.work))
+        prepared = DecodeAhead(self._survey.work, self._library, self._embedder)
+        try:
+            for outcome in prepared:
+                self._take(outcome)
+                if self._is_full():
+                    yield self._flush()
+                    self._clock.go_on()
+        except NoSpace:
+            self._flush()
+            raise
+        finally:
+            prepared.close()
+        if self._pending or self._problems:
+            yield self._flush()
+            self._clock.go_on()
+
+    def finish(self) -> Iterator[Progress]:
+        catalogue = self._library.catalogue
+        gone, gone_problems = self._survey.gone, self._survey.gone_problems
+        self._removed = len(gone)
+        if gone or gone_problems:
+            catalogue.remove_photos([known.photo_id for known in gone.values()], gone_problems)
+            self._wrote = True
+        if self._survey.reached_folders:
+            catalogue.absorb(self._survey.reached_folders, self._survey.folder_id)
+        self.sweep()
+        for content in catalogue.drop_forgotten(_KEEP_FORGOTTEN):
+            self._library.thumbnails.remove(content.sha256)
+        if self._wrote or not self._index.checked:
+            yield from self._index.reconcile(catalogue, thorough=False)
+        yield replace(
+            self._progress(Stage.FINISHED, self._done, self._survey.files),
+            summary=self._summary(),
+        )
+
+    def sweep(self) -> None:
+        """Take out of the index what lost its last photo; many at once, for each call is slow."""
+        try:
+            forgotten = self._library.catalogue.forgotten_since(self._started_ns)
+            absent = set(self._index.missing(forgotten))
+            there = [id_ for id_ in forgotten if id_ not in absent]
+            if there:
+                self._index.remove(there)
+        except LibraryProblem as error:
+            _log.warning("the index keeps some removed photos until it is next opened: %s", error)
+
+    # -- one file --------------------------------------------------------------------------
+
+    def _take(self, outcome: Prepared | Unreadable) -> None:
+        if isinstance(outcome, Prepared):
+            self._pending.append(outcome)
+        elif outcome.sha256 is not None:
+            self._failed[outcome.sha256] = (outcome.reason, self._by_decoder)
+            self._fail(outcome.file, outcome.reason, self._by_decoder)
+        elif os.path.lexists(outcome.file.path):
+            self._fail(outcome.file, outcome.reason, "")  # try again next time
+        else:
+            self._survey.is_gone(outcome.file)  # deleted since it was seen
+
+    def _fail(self, file: FoundFile, reason: str, valid_for: str) -> None:
+        self._done += 1
+        self._problems.append(
+            NewProblem(file.path, reason, file.size_bytes, file.modified_ns, valid_for)
+        )
+        self._tell(Problem(file.path, reason))
+
+    def _tell(self, problem: Problem) -> None:
+        self._unreadable.append(problem)
+        self._untold.append(problem)
+
+    # -- one batch -------------------------------------------------------------------------
+
+    def _is_full(self) -> bool:
+        return (
+            sum(one.needs_vector for one in self._pending) >= self._batch_size
+            or len(self._pending) + len(self._problems) >= _MOST_FILES_A_STEP
+            or self._clock.since_step() > _MOST_SECONDS_A_STEP
+        )
+
+    def _flush(self) -> Progress:
+        pending, self._pending = self._pending, []
+        vectors = self._embed([one for one in pending if one.needs_vector])
+        good = [one for one in pending if one.sha256 not in self._failed]
+        for one in pending:
+            if one.sha256 in self._failed:
+                self._fail(one.file, *self._failed[one.sha256])
+        photos = self._store(good, vectors)
+        return self._progress(Stage.EMBEDDING, self._done, self._survey.files, photos)
+
+    def _embed(self, wanted: Sequence[Prepared]) -> dict[str, Vector]:
+        """sha256 -> vector as stored. A batch that is too large for the device is halved."""
+        vectors: dict[str, Vector] = {}
+        start = 0
+        while start < len(wanted):
+            part = wanted[start : start + self._batch_size]
+            try:
+                rows = self._embedder.embed_pictures(_pictures(part))
+            except DeviceOutOfMemory as error:
+                if len(part) > 1:
+                    self._batch_size = len(part) // 2
+                    _log.warning("out of memory (%s): batches of %d now", error, self._batch_size)
+                    continue
+                self._failed[part[0].sha256] = (_NO_MEMORY, "")  # another day it may fit
+                rows = np.empty((0, self._space.dimensions), np.float32)
+            vectors.update(self._usable(part, rows))
+            start += len(part)
+        return vectors
+
+    def _usable(self, part: Sequence[Prepared], rows: Vector) -> dict[str, Vector]:
+        if part[0].sha256 in self._failed:
+            return {}
+        if rows.shape != (len(part), self._space.dimensions):
+            raise ModelProblem(
+                f"{self._embedder.name} gave vectors of shape {rows.shape} for {len(part)} pictures"
+                f" and {self._space.dimensions} dimensions. Choose another model."
+            )
+        usable: dict[str, Vector] = {}
+        for one, row in zip(part, rows, strict=True):
+            if np.isfinite(row).all() and np.linalg.norm(row) > _SHORTEST_VECTOR:
+                usable[one.sha256] = as_stored(row[np.newaxis])[0]
+            else:
+                self._failed[one.sha256] = (_NO_VECTOR, self._by_model)
+        return usable
+
+    def _store(self, good: Sequence[Prepared], vectors: dict[str, Vector]) -> tuple[Photo, ...]:
+        """Catalogue, then index. The photos that are new or changed."""
+        problems, self._problems = self._problems, []
+        if not good and not problems:
+            return ()
+        self._library.require_space(sum(vector.nbytes for vector in vectors.values()))
+        same = [self._survey.is_same(one.file) for one in good]
+        arrivals = [self._arrival(one) for one in good]
+        photos = self._library.catalogue.store(
+            self._space,
+            contents=[
+                _content(one.sha256, one.decoded, vectors.get(one.sha256))
+                for one in good
+                if one.decoded is not None
+            ],
+            arrivals=arrivals,
+            problems=problems,
+        )
+        self._wrote = True
+        self._insert(photos, vectors)
+        moved = [arrival.moved_photo is not None for arrival in arrivals]
+        self._done += len(good)
+        self._unchanged += sum(same)
+        self._moved += sum(moved)
+        self._indexed += len(good) - sum(same) - sum(moved)
+        told = zip(photos, same, moved, strict=True)
+        return tuple(photo for photo, is_same, is_moved in told if not is_same and not is_moved)
+
+    def _arrival(self, one: Prepared) -> Arrival:
+        return Arrival(
+            path=one.file.path,
+            folder_id=self._survey.folder_id,
+            sha256=one.sha256,
+            size_bytes=one.file.size_bytes,
+            modified_ns=one.file.modified_ns,
+            moved_photo=self._survey.moved_from(one.file, one.sha256),
+        )
+
+    def _insert(self, photos: Sequence[Photo], vectors: dict[str, Vector]) -> None:
+        """Those just embedded, and known contents that had no photo until now."""
+        rows = {p.content_id: vectors[p.sha256] for p in photos if p.sha256 in vectors}
+        others = self._index.missing(sorted({p.content_id for p in photos} - rows.keys()))
+        rows |= self._library.catalogue.embeddings(others, self._space)
+        if rows:
+            self._index.insert(list(rows), np.stack(list(rows.values())))
+
+    # -- what is told ----------------------------------------------------------------------
+
+    def _progress(
+        self, stage: Stage, done: int, total: int | None, photos: tuple[Photo, ...] = ()
+    ) -> Progress:
+        self._clock.stop(self._done - self._done_before)
+        problems, self._untold = tuple(self._untold), []
+        return Progress(
+            stage,
+            done,
+            total,
+            per_second=self._clock.per_second,
+            seconds_left=self._clock.seconds_left,
+            photos=photos,
+            problems=problems,
+        )
+
+    def _summary(self) -> IndexSummary:
+        return IndexSummary(
+            photos=self._unchanged + self._indexed + self._moved,
+            indexed=self._indexed,
+            unchanged=self._unchanged,
+            moved=self._moved,
+            removed=self._removed,
+            unreadable=tuple(sorted(self._unreadable, key=lambda problem: problem.path)),
+            seconds=time.monotonic() - self._started,
+        )
+
+
+class _Clock:
+    """How fast files are dealt with, and how long the rest takes; pauses do not count."""
+
+    def __init__(self, work: int = 0) -> None:
+        self._work = work  # files to be dealt with
+        self._active_seconds = 0.0
+        self._went_on = time.monotonic()
+        self.per_second: float | None = None
+        self.seconds_left: float | None = None
+
+    def since_step(self) -> float:
+        return time.monotonic() - self._went_on
+
+    def stop(self, worked: int) -> None:
+        self._active_seconds += self.since_step()
+        self._went_on = time.monotonic()
+        if worked and self._work:
+            self.per_second = worked / max(self._active_seconds, 1e-3)
+            self.seconds_left = (self._work - worked) / self.per_second
+
+    def go_on(self) -> None:
+        self._went_on = time.monotonic()
+
+
+def _pictures(part: Sequence[Prepared]) -> list[Image.Image]:
+    return [one.decoded.picture for one in part if one.decoded is not None]
+
+
+def _content(sha256: str, decoded: DecodedPhoto, vector: Vector | None) -> NewContent:
+    return NewContent(sha256, decoded.width, decoded.height, decoded.format, decoded.taken, vector)
