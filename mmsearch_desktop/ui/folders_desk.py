@@ -1,0 +1,194 @@
+"""Carries out what is asked for with folders: add, index, pause, rescan, remove, problems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from mmsearch_desktop.domain import Folder, IndexSummary, NoSpace, Progress
+from mmsearch_desktop.ui import wording
+from mmsearch_desktop.ui.indexing import Indexing, IndexingState
+from mmsearch_desktop.ui.library_facts import FactsReader, LibraryFacts
+from mmsearch_desktop.ui.problems_dialog import ProblemsDialog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from mmsearch_desktop.library.stores import Library
+    from mmsearch_desktop.ui.engine import Engine, Ready
+    from mmsearch_desktop.ui.preferences import Preferences
+    from mmsearch_desktop.ui.window_parts import WindowParts
+
+
+class FoldersDesk(QObject):
+    """Owns indexing, and what is known of the library's folders."""
+
+    changed = Signal()  # counts or the state of indexing
+    photos_came = Signal(object)  # tuple[Photo, ...]
+    photos_went = Signal()  # or moved, so that a list of photos is out of date
+
+    def __init__(
+        self, parts: WindowParts, engine: Engine, preferences: Preferences, window: QWidget
+    ) -> None:
+        super().__init__(window)
+        self._parts, self._engine, self._preferences = parts, engine, preferences
+        self._window = window
+        self._library: Library | None = None
+        self._ready: Ready | None = None
+        self.facts = LibraryFacts()
+        self.problems = ProblemsDialog(window)
+        paused = preferences.settings.indexing_paused
+        self.indexing = Indexing(engine.indexing, paused=paused)
+        self.reader = FactsReader(engine.housekeeping)
+        self._connect()
+
+    def open(self, library: Library) -> None:
+        self._library = library
+        self.reader.start(library.catalogue)
+
+    def start(self, ready: Ready) -> None:
+        """Go on with the folders that wait, and look for changes in all the others."""
+        self._ready = ready
+        self._start_indexing()
+        self.rescan_all()
+
+    def stop(self) -> None:
+        """Leave the index alone until the next `start`; nothing is forgotten."""
+        self._ready = None
+        self.indexing.stop()
+
+    def close(self) -> None:
+        self.stop()
+        self.reader.stop()
+        self.problems.close()
+
+    def rescan_all(self) -> None:
+        """Look at all folders again whose drives are there now."""
+        if self._library is not None:
+            catalogue = self._library.catalogue
+            self._engine.housekeeping.call(catalogue.folders, self._add_connected, self._tell)
+
+    def confirm_removal(self, folder: Folder) -> None:
+        box = QMessageBox(self._window)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(wording.shown(f"Remove {folder.path.name} from the library?"))
+        told = (
+            f"Its {wording.photos(folder.photos)} will no longer be found here. The photos "
+            f"themselves in {folder.path} are not touched."
+        )
+        box.setInformativeText(wording.shown(told))
+        remove = box.addButton("Remove", QMessageBox.ButtonRole.AcceptRole)
+        box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
+        remove.clicked.connect(lambda: self.remove(folder))
+        box.open()
+
+    def remove(self, folder: Folder) -> None:
+        """Take it out of the library. Indexing stands still for that moment."""
+        library, forget = self._library, self._engine.services.forget_folder
+        if library is None:
+            return
+        index = self._ready.index if self._ready is not None else None
+        self.indexing.forget(folder.path)
+        self.indexing.stop()
+        self._engine.indexing.call(
+            lambda: forget(folder.id, library, index),
+            on_result=lambda _: self._removed(),
+            on_error=self._removal_failed,
+        )
+
+    def _removed(self) -> None:
+        self._start_indexing()
+        self.reader.now()
+        self.photos_went.emit()
+
+    def _removal_failed(self, error: Exception) -> None:
+        self._start_indexing()
+        self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        self._parts.messages.complain(wording.in_words(error))
+
+    def _add_connected(self, folders: Sequence[Folder]) -> None:
+        for folder in folders:
+            if folder.connected:
+                self.indexing.add(folder.path)
+        self.reader.now()
+
+    def _start_indexing(self) -> None:
+        add_folder, ready = self._engine.services.add_folder, self._ready
+        if ready is not None:
+            self.indexing.start(
+                lambda folder: add_folder(folder, ready.library, ready.index, ready.embedder)
+            )
+
+    def _connect(self) -> None:
+        parts = self._parts
+        parts.panel.rescan_wanted.connect(self.indexing.add)
+        parts.panel.removal_wanted.connect(self.confirm_removal)
+        parts.strip.pause_wanted.connect(self._pause)
+        parts.strip.resume_wanted.connect(self._resume)
+        parts.strip.cancel_wanted.connect(self.indexing.cancel)
+        parts.status.problems_button.clicked.connect(self.problems.show)
+        self.problems.retry_wanted.connect(self._retry)
+        self.indexing.changed.connect(self._show_indexing)
+        self.indexing.advanced.connect(self._advance)
+        self.indexing.finished.connect(self._finish)
+        self.indexing.failed.connect(self._fail)
+        self.reader.read.connect(self._show_facts)
+        self.reader.failed.connect(self._tell)
+
+    def _pause(self) -> None:
+        self.indexing.pause()
+        self._preferences.change(indexing_paused=True)
+
+    def _resume(self) -> None:
+        self._preferences.change(indexing_paused=False)
+        self.indexing.resume()
+
+    def _retry(self) -> None:
+        self.problems.close()
+        self.rescan_all()
+
+    def _show_indexing(self, state: IndexingState) -> None:
+        self._parts.strip.show_state(state)
+        self.changed.emit()
+
+    def _advance(self, progress: Progress) -> None:
+        if progress.photos:
+            self.photos_came.emit(progress.photos)
+        if progress.photos or progress.problems:
+            self.reader.soon()
+
+    def _finish(self, folder: Path, summary: IndexSummary) -> None:
+        self.reader.now()
+        name = folder.name or str(folder)
+        if summary.photos == 0 and not summary.unreadable:
+            self._parts.messages.tell(f"{folder}: no photos were found in it. {wording.FORMATS}")
+        elif summary.indexed or summary.removed or summary.moved:
+            self._parts.status.tell(wording.summary(name, summary))
+        if summary.removed or summary.moved:
+            self.photos_went.emit()
+
+    def _fail(self, folder: Path, error: Exception) -> None:
+        self.reader.now()
+        action, remedy = "Try again", self._adding(folder)
+        if isinstance(error, NoSpace):
+            # the next folder would fail as well; nothing is lost by waiting
+            self.indexing.pause()
+            self.indexing.add(folder)
+            action, remedy = "Go on", self.indexing.resume
+        self._parts.messages.complain(wording.in_words(error), action, remedy)
+
+    def _adding(self, folder: Path) -> Callable[[], None]:
+        return lambda: self.indexing.add(folder)
+
+    def _show_facts(self, facts: LibraryFacts) -> None:
+        self.facts = facts
+        self._parts.panel.show_folders(facts.folders, facts.photos)
+        self._parts.status.show_problem_count(len(facts.problems))
+        self.problems.show_problems(facts.problems)
+        self.changed.emit()

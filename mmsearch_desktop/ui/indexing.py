@@ -1,0 +1,155 @@
+"""Which folders are being indexed and which wait; one at a time, with pause, resume and cancel."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from mmsearch_desktop.domain import IndexSummary, Progress, Stage
+
+if TYPE_CHECKING:
+    from mmsearch_desktop.ui.background import Task, Worker
+
+AddFolder = Callable[[Path], Iterator[Progress]]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexingState:
+    """What the window shows of it."""
+
+    folder: Path | None = None  # None: nothing is being indexed
+    progress: Progress | None = None
+    waiting: int = 0  # folders after this one
+    paused: bool = False
+    prepared: bool = False  # False: the model is not there yet, so folders wait
+
+    @property
+    def has_work(self) -> bool:
+        return self.folder is not None or self.waiting > 0
+
+
+class Indexing(QObject):
+    """Runs `add_folder` for one folder after the other on its worker.
+
+    Folders given before `start` or while paused wait. After an error the next folder goes on;
+    a full disk or another trouble of the library pauses instead, with the folder put back.
+    """
+
+    changed = Signal(object)  # IndexingState
+    advanced = Signal(object)  # Progress
+    finished = Signal(object, object)  # Path, IndexSummary
+    failed = Signal(object, object)  # Path, Exception
+
+    def __init__(self, worker: Worker, *, paused: bool = False) -> None:
+        super().__init__()
+        self._worker = worker
+        self._add_folder: AddFolder | None = None
+        self._waiting: deque[Path] = deque()
+        self._folder: Path | None = None
+        self._task: Task | None = None
+        self._progress: Progress | None = None
+        self._paused = paused
+        self._run = 0  # counts runs, so that what a cancelled one still says is not heard
+
+    @property
+    def state(self) -> IndexingState:
+        prepared = self._add_folder is not None
+        waiting = len(self._waiting)
+        return IndexingState(self._folder, self._progress, waiting, self._paused, prepared)
+
+    def start(self, add_folder: AddFolder) -> None:
+        """From now on folders can be indexed, with this."""
+        self._add_folder = add_folder
+        self._go_on()
+
+    def stop(self) -> None:
+        """Put the folder at hand back among the waiting, until the next `start`."""
+        self._add_folder = None
+        if self._folder is not None:
+            self._waiting.appendleft(self._folder)
+        self._end_run()
+        self.changed.emit(self.state)
+
+    def add(self, folder: Path) -> None:
+        if folder != self._folder and folder not in self._waiting:
+            self._waiting.append(folder)
+        self._go_on()
+
+    def forget(self, folder: Path) -> None:
+        """Stop with this folder, whether it waits or is at hand."""
+        self._waiting = deque(path for path in self._waiting if path != folder)
+        if self._folder == folder:
+            self._end_run()
+        self._go_on()
+
+    def pause(self) -> None:
+        self._paused = True
+        if self._task is not None:
+            self._task.pause()
+        self.changed.emit(self.state)
+
+    def resume(self) -> None:
+        self._paused = False
+        if self._task is not None:
+            self._task.resume()
+        self._go_on()
+
+    def cancel(self) -> None:
+        """Stop with all folders; what is indexed stays."""
+        self._waiting.clear()
+        self._end_run()
+        self.changed.emit(self.state)
+
+    def _go_on(self) -> None:
+        add_folder = self._add_folder
+        if add_folder and self._waiting and self._folder is None and not self._paused:
+            folder = self._folder = self._waiting.popleft()
+            self._run += 1
+            run = self._run
+            self._task = self._worker.run(
+                lambda: add_folder(folder),
+                on_item=lambda item: self._advance(run, item),
+                on_done=lambda: self._finish(run),
+                on_error=lambda error: self._fail(run, error),
+            )
+        self.changed.emit(self.state)
+
+    def _advance(self, run: int, progress: Progress) -> None:
+        if run != self._run:
+            return
+        self._progress = progress
+        self.advanced.emit(progress)
+        self.changed.emit(self.state)
+
+    def _finish(self, run: int) -> None:
+        if run != self._run or self._folder is None:
+            return
+        folder, summary = self._folder, _summary_of(self._progress)
+        self._end_run()
+        if summary is not None:
+            self.finished.emit(folder, summary)
+        self._go_on()
+
+    def _fail(self, run: int, error: Exception) -> None:
+        if run != self._run or self._folder is None:
+            return
+        folder = self._folder
+        self._end_run()
+        self.failed.emit(folder, error)
+        self._go_on()
+
+    def _end_run(self) -> None:
+        self._run += 1
+        if self._task is not None:
+            self._task.cancel()
+        self._task = self._folder = self._progress = None
+
+
+def _summary_of(progress: Progress | None) -> IndexSummary | None:
+    finished = progress is not None and progress.stage is Stage.FINISHED
+    return progress.summary if finished and progress is not None else None

@@ -1,0 +1,154 @@
+"""A strip that shows how far indexing is, with pause, resume and cancel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QProgressBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from mmsearch_desktop.domain import Progress, Stage
+from mmsearch_desktop.ui.theme import plain_label, set_icon
+from mmsearch_desktop.ui.wording import shown
+
+if TYPE_CHECKING:
+    from mmsearch_desktop.ui.indexing import IndexingState
+
+_STAGES = {
+    Stage.SCANNING: "Looking for photos in",
+    Stage.EMBEDDING: "Indexing",
+    Stage.REBUILDING: "Rebuilding the search index of",
+    Stage.DOWNLOADING: "Downloading",
+    Stage.FINISHED: "Finished",
+}
+
+
+class IndexingStrip(QFrame):
+    """Hidden while there is nothing to do."""
+
+    pause_wanted = Signal()
+    resume_wanted = Signal()
+    cancel_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("IndexingStrip")
+        self._paused = False
+        self.title, self.numbers = plain_label(), plain_label("", "Muted")
+        self.bar = QProgressBar(textVisible=False)
+        self.bar.setAccessibleName("Progress of indexing")
+        self.pause_button, self.cancel_button = QToolButton(), QToolButton()
+        _prepare(self.cancel_button, "close", "Cancel indexing; what is indexed stays")
+        self._build()
+        self.pause_button.clicked.connect(self._toggle)
+        self.cancel_button.clicked.connect(self.cancel_wanted)
+        self.hide()
+
+    def show_state(self, state: IndexingState) -> None:
+        self._paused = state.paused
+        self.setVisible(state.has_work or state.paused)
+        self.title.setText(shown(_title(state)))
+        self.numbers.setText(_numbers(state))
+        purpose = "Resume indexing" if state.paused else "Pause indexing"
+        _prepare(self.pause_button, "resume" if state.paused else "pause", purpose)
+        self.cancel_button.setVisible(state.has_work)
+        _show_on(self.bar, state)
+
+    def _toggle(self) -> None:
+        (self.resume_wanted if self._paused else self.pause_wanted).emit()
+
+    def _build(self) -> None:
+        words = QHBoxLayout()
+        words.addWidget(self.title)
+        words.addStretch(1)
+        words.addWidget(self.numbers)
+        column = QVBoxLayout()
+        column.setSpacing(6)
+        column.addLayout(words)
+        column.addWidget(self.bar)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 8, 10, 10)
+        row.setSpacing(6)
+        row.addLayout(column, 1)
+        row.addWidget(self.pause_button)
+        row.addWidget(self.cancel_button)
+
+
+def unsearchable(state: IndexingState) -> int:
+    """How many photos that were found cannot be searched yet."""
+    progress = state.progress
+    if progress is None or progress.stage is not Stage.EMBEDDING or progress.total is None:
+        return 0
+    return max(0, progress.total - progress.done)
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _title(state: IndexingState) -> str:
+    if state.folder is None:
+        folders = "1 folder" if state.waiting == 1 else f"{state.waiting} folders"
+        if state.paused:
+            return (
+                f"Indexing is paused, {folders} waiting" if state.waiting else "Indexing is paused"
+            )
+        return f"Getting the model ready, {folders} waiting"
+    name = state.folder.name or str(state.folder)
+    if state.paused:
+        return f"Paused: {name}"
+    stage = state.progress.stage if state.progress else Stage.SCANNING
+    return f"{_STAGES[stage]} {name}"
+
+
+def _numbers(state: IndexingState) -> str:
+    progress = state.progress
+    if progress is None:
+        return ""
+    parts = [_count(progress)]
+    if progress.per_second and not state.paused:
+        parts.append(f"{_rate(progress.per_second)} photos/s")
+    if progress.seconds_left is not None and not state.paused:
+        parts.append(f"{duration(progress.seconds_left)} left")
+    if unsearchable(state):
+        parts.append(f"{unsearchable(state):,} not searchable yet")
+    return "  ·  ".join(parts)
+
+
+def _count(progress: Progress) -> str:
+    if progress.total is None:
+        return f"{progress.done:,} photos found"
+    return f"{progress.done:,} of {progress.total:,}"
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:.0f}" if per_second >= 10 else f"{per_second:.1f}"
+
+
+def _show_on(bar: QProgressBar, state: IndexingState) -> None:
+    progress = state.progress
+    bar.setVisible(state.folder is not None or not state.paused)
+    if progress is not None and progress.total:
+        bar.setRange(0, progress.total)
+        bar.setValue(progress.done)
+    else:  # a busy bar, or an empty one where nothing moves
+        bar.setRange(0, 1 if state.paused else 0)
+        bar.setValue(0)
+
+
+def _prepare(button: QToolButton, picture: str, purpose: str) -> None:
+    set_icon(button, picture)
+    button.setIconSize(QSize(20, 20))
+    button.setAccessibleName(purpose)
+    button.setToolTip(purpose)

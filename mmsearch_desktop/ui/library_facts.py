@@ -1,0 +1,80 @@
+"""What the window shows of the library beside photos: its folders, counts and problems."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+if TYPE_CHECKING:
+    from mmsearch_desktop.domain import Folder, Problem
+    from mmsearch_desktop.library.catalogue import Catalogue
+    from mmsearch_desktop.ui.background import Worker
+
+_PATIENCE_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryFacts:
+    folders: tuple[Folder, ...] = ()
+    photos: int = 0
+    problems: tuple[Problem, ...] = ()
+
+
+class FactsReader(QObject):
+    """Reads them from the catalogue on its worker; many wishes in a second are one reading."""
+
+    read = Signal(object)  # LibraryFacts
+    failed = Signal(object)  # Exception
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
+        self._catalogue: Catalogue | None = None
+        self._reading = False
+        self._again = False
+        self._later = QTimer(self, singleShot=True, interval=_PATIENCE_MS)
+        self._later.timeout.connect(self.now)
+
+    def start(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self.now()
+
+    def stop(self) -> None:
+        self._catalogue = None
+        self._later.stop()
+
+    def soon(self) -> None:
+        """Within a second, however often this is called."""
+        if not self._later.isActive():
+            self._later.start()
+
+    def now(self) -> None:
+        catalogue = self._catalogue
+        if catalogue is None:
+            return
+        if self._reading:
+            self._again = True
+            return
+        self._reading = True
+        self._worker.call(lambda: _facts(catalogue), on_result=self._tell, on_error=self._fail)
+
+    def _tell(self, facts: LibraryFacts) -> None:
+        self._reading = False
+        self.read.emit(facts)
+        if self._again:
+            self._again = False
+            self.now()
+
+    def _fail(self, error: Exception) -> None:
+        self._reading = self._again = False
+        self.failed.emit(error)
+
+
+def _facts(catalogue: Catalogue) -> LibraryFacts:
+    return LibraryFacts(
+        folders=tuple(catalogue.folders()),
+        photos=catalogue.photo_count(),
+        problems=tuple(catalogue.problems()),
+    )

@@ -1,0 +1,424 @@
+"""The window: which page it shows, what is dropped on it, its menus and dialogs, and its end."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtWidgets import QFileDialog, QMainWindow, QWidget
+
+from mmsearch_desktop.domain import WeightsMissing
+from mmsearch_desktop.models.offers import OFFERS, Offer
+from mmsearch_desktop.settings import Settings
+from mmsearch_desktop.ui import wording
+from mmsearch_desktop.ui.fetching import Fetching
+from mmsearch_desktop.ui.folders_desk import FoldersDesk
+from mmsearch_desktop.ui.menus import Entry, ShortcutsDialog, build_menus
+from mmsearch_desktop.ui.models_desk import ModelsDesk, choose_folder
+from mmsearch_desktop.ui.photo_actions import PhotoActions
+from mmsearch_desktop.ui.pictures_in import Given, Received, may_take, read, take
+from mmsearch_desktop.ui.search_desk import SearchDesk
+from mmsearch_desktop.ui.settings_dialog import SettingsDialog
+from mmsearch_desktop.ui.window_parts import lay_out, make_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PySide6.QtGui import (
+        QCloseEvent,
+        QDragEnterEvent,
+        QDragLeaveEvent,
+        QDragMoveEvent,
+        QDropEvent,
+        QKeyEvent,
+        QResizeEvent,
+    )
+
+    from mmsearch_desktop.library.stores import Library
+    from mmsearch_desktop.ui.desktop import Desktop
+    from mmsearch_desktop.ui.engine import Engine, Ready
+    from mmsearch_desktop.ui.preferences import Preferences
+    from mmsearch_desktop.ui.theme import Appearance
+    from mmsearch_desktop.ui.thumbnail_loader import ThumbnailLoader
+
+_NARROW_PIXELS = 760
+_GEOMETRY = "window_geometry"  # kept with the settings, as a name of the window's own
+
+
+class MainWindow(QMainWindow):
+    """Everything slow is asked of workers; `start` sets it going after the window is shown."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        preferences: Preferences,
+        appearance: Appearance,
+        desktop: Desktop,
+        *,
+        models_folder: Path,
+        folders: Sequence[Path] = (),
+    ) -> None:
+        """`folders`: to be indexed as soon as that can be done."""
+        super().__init__()
+        self._engine, self._preferences, self._appearance = engine, preferences, appearance
+        self._loader: ThumbnailLoader | None = None
+        self._is_ready = False
+        self._models_shown = False  # asked for, or needed
+        self._library_in_trouble = False
+        self._panel_wanted: bool | None = None  # None: as the width allows
+        settings = preferences.settings
+        self.parts = make_parts(settings.mode, settings.thumbnail_pixels, models_folder)
+        self.folders = FoldersDesk(self.parts, engine, preferences, self)
+        self.search = SearchDesk(self.parts, engine, preferences)
+        fetching = Fetching(engine.models)
+        self.models = ModelsDesk(self.parts.models_page, fetching, engine.services, preferences)
+        self.photo_actions = PhotoActions(engine.housekeeping, desktop)
+        self._put_together()
+        for folder in folders:
+            self.folders.indexing.add(folder)
+        self._restore_geometry(settings)
+        self._renew_page()
+        self.parts.query_bar.words.setFocus()
+
+    # -- starting, and another model -------------------------------------------------------
+
+    def start(self) -> None:
+        """Open the library, then the model. Returns at once."""
+        self.models.renew()
+        self._open_library()
+
+    def report(self, error: Exception) -> None:
+        """Tell of an error, expected or not: quietly, in the window."""
+        self.parts.messages.complain(wording.in_words(error))
+
+    def _open_library(self) -> None:
+        self._library_in_trouble = False
+        self._renew_page()
+        self.parts.status.tell("Opening the library…")
+        self._engine.open_library(self._preferences.library_folder)
+
+    def _library_opened(self, library: Library) -> None:
+        from mmsearch_desktop.ui.thumbnail_loader import ThumbnailLoader
+
+        self._loader = ThumbnailLoader(library.thumbnails)
+        self.parts.results_model.set_loader(self._loader)
+        self.folders.open(library)
+        self.search.open(library.catalogue)
+        self._prepare()
+
+    def _library_failed(self, error: Exception) -> None:
+        self._library_in_trouble = True
+        self.parts.trouble.show_trouble(wording.trouble_title(error), wording.in_words(error))
+        self.parts.status.tell("")
+        self._renew_page()
+
+    def _prepare(self) -> None:
+        self.parts.status.show_model("Getting the model ready…")
+        self._engine.prepare(self._preferences.embedder)
+
+    def _prepare_again(self) -> None:
+        """Another model is wanted, or its files have come: leave the one before."""
+        self._models_shown = self._is_ready = False
+        self.folders.stop()
+        self.search.stop()
+        self._prepare()
+        self._renew_page()
+
+    def _model_ready(self, ready: Ready) -> None:
+        self._is_ready, self._models_shown = True, False
+        self.parts.status.show_model(f"{_title_of(ready.embedder.name)}  ·  {ready.device}")
+        self.models.renew("")
+        self.search.start(ready)
+        self.folders.start(ready)
+        self._renew_page()
+
+    def _model_not_ready(self, error: Exception) -> None:
+        self._models_shown = True
+        self.parts.status.show_model("No model")
+        is_offer = any(offer.name == self._preferences.embedder for offer in OFFERS)
+        plain = is_offer and isinstance(error, WeightsMissing)  # the page itself says the rest
+        self.models.renew(wording.MODEL_NEEDED if plain else wording.in_words(error))
+        self._renew_page()
+
+    def _model_came(self, offer: Offer) -> None:
+        if not self._is_ready and offer.name == self._preferences.embedder:
+            self._prepare_again()
+        else:
+            self.parts.messages.tell(f"{offer.title} is on this computer now.")
+
+    # -- what is dropped, pasted or chosen -------------------------------------------------
+
+    def receive(self, given: Given) -> None:
+        """Look at it on a worker, then add folders, search with a picture, or with words."""
+        self._engine.housekeeping.call(lambda: read(given), self._received, self.report)
+
+    def search_with(self, path: Path) -> None:
+        self.receive(Given(paths=(path,)))
+
+    def _received(self, received: Received) -> None:
+        for folder in received.folders:
+            self.add_folder(folder)
+        if received.picture is not None:
+            self.parts.query_bar.set_picture(received.picture)
+        if received.words:
+            self.parts.query_bar.set_words(received.words)
+        if received.notices:
+            self.parts.messages.complain(" ".join(received.notices))
+
+    def add_folder(self, folder: Path) -> None:
+        self._leave_models_if_ready()
+        self.folders.indexing.add(folder)
+
+    def _choose_folder(self) -> None:
+        choose_folder(QFileDialog(self, "Add a folder of photos"), self.add_folder)
+
+    def _choose_picture(self) -> None:
+        chooser = QFileDialog(self, "Search with a picture")
+        chooser.setFileMode(QFileDialog.FileMode.ExistingFile)
+        chooser.fileSelected.connect(lambda name: self.search_with(Path(name)))
+        chooser.finished.connect(chooser.deleteLater)
+        chooser.open()
+
+    # -- pages and dialogs -----------------------------------------------------------------
+
+    def _renew_page(self) -> None:
+        self.parts.pages.setCurrentWidget(self._right_page())
+
+    def _right_page(self) -> QWidget:
+        parts = self.parts
+        if self._library_in_trouble:
+            return parts.trouble
+        if self._models_shown:
+            return parts.models_page
+        is_empty = parts.results_model.rowCount() == 0 and self.folders.facts.photos == 0
+        return parts.drop_zone if is_empty and self.search.nothing_is_asked else parts.results
+
+    def show_models(self) -> None:
+        self.models.renew()
+        self._models_shown = True
+        self._renew_page()
+
+    def _leave_models(self) -> None:
+        self._models_shown = False
+        self._renew_page()
+
+    def _leave_models_if_ready(self) -> None:
+        """Without a model the page stays: it says what everything waits for."""
+        self._models_shown = self._models_shown and not self._is_ready
+        self._renew_page()
+
+    def _choose_scope(self) -> None:
+        self.search.ask_again()
+        self._leave_models()
+
+    def show_settings(self) -> None:
+        embedders = [(offer.name, offer.title) for offer in OFFERS]
+        dialog = SettingsDialog(self._preferences.settings, embedders, self)
+        dialog.chosen.connect(self.apply_settings)
+        dialog.open()
+
+    def apply_settings(self, chosen: Settings) -> None:
+        before = self._preferences.settings
+        names = [field.name for field in dataclasses.fields(Settings) if field.compare]
+        different = {name for name in names if getattr(chosen, name) != getattr(before, name)}
+        if not different:
+            return
+        self._preferences.change(**{name: getattr(chosen, name) for name in different})
+        self._appearance.choose(chosen.theme)
+        self.parts.results.set_picture_pixels(chosen.thumbnail_pixels)
+        self.models.renew()
+        if "library" in different:
+            self.parts.messages.tell("The other library folder is used from the next start.")
+        if "embedder" in different:
+            self._prepare_again()
+        if different & {"limit", "show_query_picture"}:
+            self.search.ask_again()
+
+    def _show_shortcuts(self) -> None:
+        ShortcutsDialog(self._menus(), self).open()
+
+    # -- how it is put together ------------------------------------------------------------
+
+    def _put_together(self) -> None:
+        self.setWindowTitle("mmsearch-desktop")
+        self.setAcceptDrops(True)
+        self.setCentralWidget(lay_out(self.parts))
+        self.setStatusBar(self.parts.status)
+        build_menus(self, self._menus())
+        self._connect_parts()
+        self._connect_desks()
+        self._connect_photo_actions()
+
+    def _menus(self) -> Sequence[tuple[str, Sequence[Entry]]]:
+        bar = self.parts.query_bar
+        file = (
+            Entry("&Add folder…", self._choose_folder, "Ctrl+O"),
+            Entry("&Rescan all folders", self.folders.rescan_all, "F5"),
+            Entry(),
+            Entry("&Settings…", self.show_settings, "Ctrl+,"),
+            Entry(),
+            Entry("&Quit", self.close, "Ctrl+Q"),
+        )
+        search = (
+            Entry("To the &words", bar.focus_words, "Ctrl+L"),
+            Entry("With a picture &file…", self._choose_picture, "Ctrl+Shift+O"),
+            Entry("&Paste", bar.words.paste_anything, "Ctrl+V"),
+            Entry("&Clear", bar.clear, "Ctrl+Shift+Backspace"),
+        )
+        view = (
+            Entry("&Folders", self._toggle_panel, "F9"),
+            Entry("&Models", self.show_models, "Ctrl+M"),
+            Entry("&Problems", self.folders.problems.show, "Ctrl+P"),
+        )
+        shortcuts = (Entry("&Shortcuts", self._show_shortcuts, "F1"),)
+        return (("&File", file), ("&Search", search), ("&View", view), ("&Help", shortcuts))
+
+    def _connect_parts(self) -> None:
+        parts = self.parts
+        parts.drop_zone.choose_wanted.connect(self._choose_folder)
+        parts.panel.add_wanted.connect(self._choose_folder)
+        parts.panel.scope_chosen.connect(self._choose_scope)
+        parts.panel.models_wanted.connect(self.show_models)
+        parts.panel.settings_wanted.connect(self.show_settings)
+        parts.query_bar.given.connect(self.receive)
+        parts.query_bar.file_wanted.connect(self._choose_picture)
+        parts.query_bar.sidebar_toggled.connect(self._toggle_panel)
+        parts.trouble.retry_wanted.connect(self._open_library)
+        parts.trouble.other_wanted.connect(self.show_settings)
+        parts.models_page.back_wanted.connect(self._leave_models)
+        parts.results.search_with_requested.connect(self.search_with)
+        parts.results.text_typed.connect(parts.query_bar.type_words)
+        parts.results.picture_pixels_changed.connect(self._keep_picture_size)
+
+    def _connect_desks(self) -> None:
+        engine, folders, models = self._engine, self.folders, self.models
+        status, messages = self.parts.status, self.parts.messages
+        engine.library_opened.connect(self._library_opened)
+        engine.library_failed.connect(self._library_failed)
+        engine.rebuilding.connect(lambda progress: status.show_model(wording.rebuilding(progress)))
+        engine.ready.connect(self._model_ready)
+        engine.not_ready.connect(self._model_not_ready)
+        folders.changed.connect(self._renew_page)
+        folders.photos_came.connect(self.search.browsing.add)
+        folders.photos_went.connect(self.search.photos_went)
+        self.search.changed.connect(self._renew_page)
+        self.search.asked.connect(self._leave_models_if_ready)
+        models.model_came.connect(self._model_came)
+        models.model_chosen.connect(self._prepare_again)
+        models.told.connect(messages.tell)
+        models.failed.connect(self.report)
+        models.doubtful.connect(
+            lambda error, act: messages.complain(wording.in_words(error), "Use it anyway", act)
+        )
+        self._preferences.not_saved.connect(self.report)
+
+    def _connect_photo_actions(self) -> None:
+        actions, results = self.photo_actions, self.parts.results
+        results.open_requested.connect(actions.open_photo)
+        results.show_in_folder_requested.connect(actions.show_in_folder)
+        results.copy_path_requested.connect(actions.copy_paths)
+        results.copy_image_requested.connect(actions.copy_image)
+        self.parts.panel.show_wanted.connect(actions.show_in_folder)
+        self.folders.problems.show_wanted.connect(actions.show_in_folder)
+        self.folders.problems.copy_wanted.connect(actions.copy_text)
+        actions.done.connect(self.parts.status.tell)
+        actions.failed.connect(self.parts.messages.complain)
+
+    # -- sizes -----------------------------------------------------------------------------
+
+    def _keep_picture_size(self, pixels: int) -> None:
+        self._preferences.change(thumbnail_pixels=pixels)
+
+    def _toggle_panel(self) -> None:
+        self._panel_wanted = not self.parts.panel.isVisible()
+        self.parts.panel.setVisible(self._panel_wanted)
+
+    def _restore_geometry(self, settings: Settings) -> None:
+        self.setMinimumSize(560, 400)
+        self.resize(1180, 780)
+        stored = settings.other.get(_GEOMETRY)
+        if isinstance(stored, str):
+            self.restoreGeometry(QByteArray.fromBase64(stored.encode(errors="replace")))
+
+    def _keep_geometry(self) -> None:
+        encoded = base64.b64encode(bytes(self.saveGeometry().data())).decode()
+        other = self._preferences.settings.other | {_GEOMETRY: encoded}
+        self._preferences.change(other=other)
+
+    # -- drags -----------------------------------------------------------------------------
+
+    def _show_drag(self, *, over: bool) -> None:
+        self.parts.query_bar.show_drag(over=over)
+        self.parts.drop_zone.show_drag(over=over)
+
+    def _is_own_drag_beside(self, event: QDropEvent) -> bool:
+        """A photo of the grid may be dropped on the query; elsewhere that is a slip of the hand."""
+        if event.source() is None:
+            return False
+        bar = self.parts.query_bar
+        return not bar.rect().contains(bar.mapFrom(self, event.position().toPoint()))
+
+    # -- Qt's overrides --------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._panel_wanted is None:
+            self.parts.panel.setVisible(self.width() >= _NARROW_PIXELS)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.parts.query_bar.clear()
+        else:
+            super().keyPressEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if may_take(event.mimeData()) and _accept_as_copy(event):
+            self._show_drag(over=not self._is_own_drag_beside(event))
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        if self._is_own_drag_beside(event):
+            event.ignore()
+        else:
+            _accept_as_copy(event)
+
+    def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
+        self._show_drag(over=False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take what is there and let the drag end; the work comes later, on a worker."""
+        self._show_drag(over=False)
+        given = take(event.mimeData())
+        if _accept_as_copy(event):
+            self.receive(given)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Cancel, wait for the workers, close the stores: in this order, with the window gone."""
+        self._keep_geometry()
+        self.hide()
+        self.models.fetching.cancel()
+        self.search.close()
+        self.folders.close()
+        if self._loader is not None:
+            self.parts.results_model.set_loader(None)
+            self._loader.close()
+            self._loader = None
+        self._engine.close()
+        super().closeEvent(event)
+
+
+def _accept_as_copy(event: QDropEvent) -> bool:
+    """Never as a move, after which the giver would delete the person's files."""
+    for action in (Qt.DropAction.CopyAction, Qt.DropAction.LinkAction):
+        if event.possibleActions() & action:
+            event.setDropAction(action)
+            event.accept()
+            return True
+    event.ignore()
+    return False
+
+
+def _title_of(model: str) -> str:
+    return next((offer.title for offer in OFFERS if offer.name == model), model)
