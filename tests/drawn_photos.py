@@ -61,13 +61,20 @@ def draw(seed: int, size: tuple[int, int] = (720, 480)) -> Image.Image:
     return Image.fromarray((np.clip(picture + noise, 0, 1) * 255).astype(np.uint8))
 
 
-def write_photos(folder: Path, count: int, size: tuple[int, int] = (720, 480)) -> list[Path]:
-    """`count` JPEG files with plain names, in a sub-folder per place."""
+def write_photos(
+    folder: Path, count: int, size: tuple[int, int] = (720, 480), *, drawn: int | None = None
+) -> list[Path]:
+    """`count` JPEG files with plain names, in a sub-folder per place.
+
+    With `drawn`, only so many are drawn and the others show the same in a file of its own: large
+    ones take a second each to draw.
+    """
+    pictures = [draw(seed, size) for seed in range(drawn or count)]
     paths = []
     for seed in range(count):
         path = folder / PLACES[seed // 4 % 4] / f"{name_of(seed)}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        draw(seed, size).save(path, quality=88)
+        pictures[seed % len(pictures)].save(path, quality=88, comment=str(seed).encode())
         paths.append(path)
     return paths
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import io
 import logging
 import os
@@ -45,7 +46,7 @@ from PIL import (
     features,
 )
 
-from mmsearch_desktop.domain import Preparation, UnreadablePhoto
+from mmsearch_desktop.domain import Photo, Preparation, UnreadablePhoto
 
 _log = logging.getLogger("mmsearch.decode")
 
@@ -201,6 +202,18 @@ def decode_photo(
         return _as_seen(picture, kind, max(2 * model_side_pixels, THUMBNAIL_PIXELS))
     except _DECODER_ERRORS as error:
         raise UnreadablePhoto(path, _in_words(error, kind, data)) from error
+
+
+def picture_of(photo: Photo, *, model_side_pixels: int = 224) -> Image.Image:
+    """What a photo of the library shows, as a person sees it, from its file.
+
+    UnreadablePhoto where that cannot be read, or shows something else by now.
+    """
+    data = read_file(photo.path)
+    if hashlib.sha256(data).hexdigest() != photo.sha256:
+        raise UnreadablePhoto(photo.path, "the file has changed; look at its folder again")
+    decoded = decode_photo(data, photo.path, Preparation.APP, model_side_pixels=model_side_pixels)
+    return decoded.picture
 
 
 # Opening

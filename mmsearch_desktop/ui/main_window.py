@@ -101,9 +101,10 @@ class MainWindow(QMainWindow):
         self._engine.open_library(self._preferences.library_folder)
 
     def _library_opened(self, library: Library) -> None:
+        from mmsearch_desktop.library.decode import picture_of
         from mmsearch_desktop.ui.thumbnail_loader import ThumbnailLoader
 
-        self._loader = ThumbnailLoader(library.thumbnails)
+        self._loader = ThumbnailLoader(library.thumbnails, make_missing=picture_of)
         self.parts.results_model.set_loader(self._loader)
         self.folders.open(library)
         self.search.open(library.catalogue)

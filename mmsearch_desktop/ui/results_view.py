@@ -157,6 +157,9 @@ class ResultsView(GridView):
 
     def _request_paths(self) -> None:
         paths = self.selected_paths()
+        current = self.current_path()
+        if not paths and current is not None:
+            paths = [current]  # the one that the focus ring is on
         if paths:
             self.copy_path_requested.emit(paths)
 
