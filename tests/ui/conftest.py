@@ -12,18 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from PySide6.QtWidgets import QApplication
     from pytestqt.qtbot import QtBot
 
     from mmsearch_desktop.ui.main_window import MainWindow
-
-
-@pytest.fixture(autouse=True)
-def looks_as_before(qapp: QApplication) -> Iterator[None]:
-    """A window under test gives the whole application a style sheet."""
-    sheet = qapp.styleSheet()
-    yield
-    qapp.setStyleSheet(sheet)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
     QHelpEvent,
-    QPalette,
     QWheelEvent,
 )
 from PySide6.QtTest import QTest
@@ -164,12 +163,11 @@ def test_a_thumbnail_appears_on_screen(qtbot: QtBot, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_colours_follow_the_palette(view: ResultsView, model: CountingModel, *, dark: bool) -> None:
-    palette = QPalette()
     base, text = ("#202226", "#eeeeee") if dark else ("#ffffff", "#111111")
-    palette.setColor(QPalette.ColorRole.Base, QColor(base))
-    palette.setColor(QPalette.ColorRole.Text, QColor(text))
-    palette.setColor(QPalette.ColorRole.Highlight, QColor("#3366dd"))
-    view.setPalette(palette)
+    # By a sheet, which goes before the one that a window in an earlier test left the application.
+    view.setStyleSheet(
+        f"QListView {{ background: {base}; color: {text}; selection-background-color: #3366dd; }}"
+    )
     model.show_photos(photos(4))
     click(view, 1)
     shot = view.viewport().grab().toImage()
