@@ -1,4 +1,4 @@
-"""Reads files of model weights without running anything in them, and says exactly what is wrong.
+"""Reads the files of a model without running anything in them, and says exactly what is wrong.
 
 Formats: safetensors (https://github.com/huggingface/safetensors) and PyTorch's zip format, the
 latter with `weights_only=True` alone, so that a pickle in it can build tensors and nothing else.
@@ -6,12 +6,14 @@ latter with `weights_only=True` alone, so that a pickle in it can build tensors 
 
 from __future__ import annotations
 
+import json
 import pickle
 import struct
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -84,6 +86,17 @@ def _damaged(path: Path, problem: Exception) -> str:
 
 def _is_named_tensor(item: tuple[object, object]) -> bool:
     return isinstance(item[0], str) and isinstance(item[1], torch.Tensor)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The names and values of a small file beside the weights. Raises WeightsDamaged."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise WeightsDamaged(f"{path}: cannot be read as JSON ({problem}).") from problem
+    if not isinstance(values, dict):
+        raise WeightsDamaged(f"{path}: holds no table of names and values.")
+    return values
 
 
 def read_metadata(path: Path) -> dict[str, str]:

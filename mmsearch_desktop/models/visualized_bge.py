@@ -13,9 +13,7 @@ of the text encoder, H heads of C channels.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # the name that everyone knows it by
 from transformers import (
@@ -40,7 +37,6 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mmsearch_desktop.domain import (
-    DeviceOutOfMemory,
     Embedder,
     ModelProblem,
     Preparation,
@@ -51,12 +47,25 @@ from mmsearch_desktop.domain import (
 from mmsearch_desktop.models.checkpoint import (
     check_keys,
     read_checkpoint,
+    read_json,
     read_metadata,
     save_converted,
+)
+from mmsearch_desktop.models.embedding import (
+    batch_size,
+    cut_ids,
+    cut_notice,
+    memory_trouble,
+    on_device,
+    padded,
+    unit_rows,
+    with_short_side,
+    without_far_ends,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL import Image
     from tokenizers import Tokenizer
 
     from mmsearch_desktop.models.device import Device
@@ -120,10 +129,6 @@ FLAVOURS = {  # by the text configuration's model_type
 
 # ------------------------------------------------------------------------ picture preparation
 
-_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP
-_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
-_LONGEST_ASPECT = 8  # only the centre square is seen; longer pictures only cost memory
-
 
 def prepare_picture(picture: Image.Image, side: int, preparation: Preparation) -> NDArray[np.uint8]:
     """The centre square as RGB [side, side, 3]: bicubic in the picture's own mode, then RGB.
@@ -131,31 +136,12 @@ def prepare_picture(picture: Image.Image, side: int, preparation: Preparation) -
     Bit-equal to the official code, but for APP first cuts very long pictures to their middle.
     """
     if preparation is not Preparation.OFFICIAL:
-        picture = _without_far_ends(picture)
-    short, long = sorted(picture.size)
-    long_side = int(side * long / short)
-    size = (side, long_side) if picture.width <= picture.height else (long_side, side)
-    if picture.size != size:
-        picture = picture.resize(size, Image.Resampling.BICUBIC)
+        picture = without_far_ends(picture)
+    picture = with_short_side(picture, side)
     left = round((picture.width - side) / 2)  # to the even number, as the official code does
     top = round((picture.height - side) / 2)
     square = picture.crop((left, top, left + side, top + side))
     return np.array(square.convert("RGB"), dtype=np.uint8)
-
-
-def _without_far_ends(picture: Image.Image) -> Image.Image:
-    longest = _LONGEST_ASPECT * min(picture.size)
-    width, height = (min(pixels, longest) for pixels in picture.size)
-    left, top = (picture.width - width) // 2, (picture.height - height) // 2
-    return picture.crop((left, top, left + width, top + height))
-
-
-def normalised(squares: Tensor) -> Tensor:
-    """uint8 [B, side, side, 3] → float32 [B, 3, side, side] with CLIP's mean and deviation."""
-    pixels = squares.permute(0, 3, 1, 2).float().div(255)
-    mean = torch.tensor(_MEAN, device=pixels.device)[:, None, None]
-    deviation = torch.tensor(_DEVIATION, device=pixels.device)[:, None, None]
-    return pixels.sub(mean).div(deviation).contiguous()
 
 
 # ---------------------------------------------------------------------------- picture tower
@@ -403,7 +389,7 @@ class _Parts:
 
 def _read_parts(folder: Path) -> _Parts:
     text_folder = _text_folder(folder)
-    values = _read_json(text_folder / "config.json")
+    values = read_json(text_folder / "config.json")
     flavour = FLAVOURS.get(str(values.get("model_type")))
     if flavour is None:
         raise ModelProblem(
@@ -431,16 +417,6 @@ def _text_folder(folder: Path) -> Path:
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise WeightsDamaged(f"{path}: cannot be read as JSON ({problem}).") from problem
-    if not isinstance(values, dict):
-        raise WeightsDamaged(f"{path}: holds no table of names and values.")
-    return values
-
-
 def _text_config(values: dict[str, Any], flavour: Flavour, path: Path) -> PreTrainedConfig:
     missing = [name for name in _TEXT_SIZES if name not in values]
     if missing:
@@ -455,7 +431,7 @@ def _text_config(values: dict[str, Any], flavour: Flavour, path: Path) -> PreTra
 def _tower_config(path: Path) -> TowerConfig | None:
     if not path.is_file():
         return None
-    values: Any = _read_json(path).get("vision_cfg")
+    values: Any = read_json(path).get("vision_cfg")
     try:
         off = [name for name in _TOWER_SWITCHES if not values[name]]
         width = int(values["width"])
@@ -517,11 +493,6 @@ def convert(folder: Path) -> Path:
 # --------------------------------------------------------------------------------- embedder
 
 _LONGEST_APP_TOKENS = 1024  # M3 would take 8,192, which keep a processor busy for minutes
-_BATCH_SECONDS = 0.1
-_PROCESSOR_SPEED = 60e9  # operations a second and thread, measured
-_CARD_SPEED = {"cuda": 1.5e12, "xpu": 1e12}  # a second and GiB: more memory, more speed
-_OTHER_CARD_SPEED = 0.25e12  # memory shared with the processor
-_MOST_IN_BATCH = 64
 
 
 def open_embedder(
@@ -537,7 +508,7 @@ def open_embedder(
     parts = _read_parts(folder)
     tokenizer = _open_tokenizer(parts)
     source = _weights_file(folder, parts.flavour)
-    with _memory_trouble(device):
+    with memory_trouble(device):
         model = parts.empty_model()
         tensors = read_checkpoint(source)
         check_tensors(model, tensors, source)
@@ -556,7 +527,7 @@ def open_embedder(
 def _open_tokenizer(parts: _Parts) -> Tokenizer:
     """The text model's own tokenizer, neither cutting nor padding; safe in several threads."""
     path = parts.text_folder / "tokenizer.json"
-    _read_json(path)
+    read_json(path)
     try:
         wrapped = parts.flavour.tokenizer_class.from_pretrained(
             parts.text_folder, local_files_only=True
@@ -592,7 +563,7 @@ class VisualizedBgeEmbedder:
         self.name = name
         self.space = space
         self.picture_side_pixels = parts.tower.picture_pixels
-        self.batch_size = _batch_size(parts, device)
+        self.batch_size = batch_size(_operations(parts), device)
         self._model = model
         self._tokenizer = tokenizer
         self._device = device
@@ -614,20 +585,12 @@ class VisualizedBgeEmbedder:
 
     def cut_notice(self, words: str, *, with_picture: bool) -> str | None:
         limit = self._limit_with_picture if with_picture else self._limit
-        encoding = self._tokenizer.encode(_encodable(words))
-        if len(encoding.ids) <= limit:
-            return None
-        read = encoding.offsets[limit - 2][1] if limit > 2 else 0  # the end token comes last
-        return (
-            f"The words are too long for this model: only the first {read:,} of "
-            f"{len(words):,} characters are used."
-        )
+        return cut_notice(self._tokenizer, words, limit)
 
     def token_ids(self, words: str, *, with_picture: bool) -> list[int]:
         """First token, words, end token; cut to what the model takes, keeping the end token."""
         limit = self._limit_with_picture if with_picture else self._limit
-        ids: list[int] = self._tokenizer.encode(_encodable(words)).ids
-        return ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
+        return cut_ids(self._tokenizer, words, limit)
 
     def _embed(
         self, words: Sequence[str], pictures: Sequence[Image.Image] | None
@@ -635,30 +598,15 @@ class VisualizedBgeEmbedder:
         if not words:
             return np.empty((0, self.space.dimensions), dtype=np.float32)
         tokens = [self.token_ids(text, with_picture=pictures is not None) for text in words]
-        with _memory_trouble(self._device), torch.inference_mode():
-            ids, mask = self._padded(tokens)
+        with memory_trouble(self._device), torch.inference_mode():
+            ids, mask = padded(tokens, self._pad_id, self._device)
             vectors = self._model(ids, mask, None if pictures is None else self._pixels(pictures))
-            rows: NDArray[np.float32] = F.normalize(vectors.float(), dim=-1).cpu().numpy()
-        if not np.isfinite(rows).all():
-            raise ModelProblem(
-                f"{self.name} gave no usable numbers on {self._device.name} in "
-                f"{self._device.precision}. Check its files, or use the processor instead."
-            )
-        return rows
-
-    def _padded(self, tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Ids and mask [B, S], padded on the right."""
-        longest = max(map(len, tokens))
-        ids = [[*row, *[self._pad_id] * (longest - len(row))] for row in tokens]
-        mask = [[1] * len(row) + [0] * (longest - len(row)) for row in tokens]
-        place = self._device.torch_name
-        return torch.tensor(ids, device=place), torch.tensor(mask, device=place)
+            return unit_rows(vectors, self.name, self._device)
 
     def _pixels(self, pictures: Sequence[Image.Image]) -> Tensor:
         side, preparation = self.picture_side_pixels, self.space.preparation
-        squares = np.stack([prepare_picture(picture, side, preparation) for picture in pictures])
-        pixels = normalised(torch.from_numpy(squares).to(self._device.torch_name))
-        return pixels.to(getattr(torch, self._device.precision))
+        squares = [prepare_picture(picture, side, preparation) for picture in pictures]
+        return on_device(squares, self._device)
 
 
 def _limits(parts: _Parts, preparation: Preparation) -> tuple[int, int]:
@@ -669,22 +617,6 @@ def _limits(parts: _Parts, preparation: Preparation) -> tuple[int, int]:
     return min(most, positions - skipped), min(most, positions - parts.tower.image_tokens)
 
 
-def _encodable(words: str) -> str:
-    """Without halves of characters, which text from a clipboard or a file name may hold."""
-    return words.encode("utf-8", "replace").decode("utf-8")
-
-
-def _batch_size(parts: _Parts, device: Device) -> int:
-    """Pictures that take about a tenth of a second together."""
-    if device.kind == "cpu":
-        speed = _PROCESSOR_SPEED * torch.get_num_threads()
-    else:
-        memory_gib = (device.memory_bytes or 0) / 2**30
-        speed = max(4.0, memory_gib) * _CARD_SPEED.get(device.kind, _OTHER_CARD_SPEED)
-    pictures = int(_BATCH_SECONDS * speed / _operations(parts))
-    return max(1, min(pictures, _MOST_IN_BATCH))
-
-
 def _operations(parts: _Parts) -> float:
     """For one picture, roughly: two for each weight and token."""
     tower, text = parts.tower, parts.text
@@ -692,19 +624,3 @@ def _operations(parts: _Parts) -> float:
     layer = 4 * text.hidden_size**2 + 2 * text.hidden_size * text.intermediate_size
     weights: float = tower.layers * block + text.num_hidden_layers * layer
     return 2.0 * weights * (tower.image_tokens + 2)
-
-
-@contextmanager
-def _memory_trouble(device: Device) -> Iterator[None]:
-    """Turns what torch raises when memory runs out, on cards and processors, into ours."""
-    try:
-        yield
-    except RuntimeError as problem:
-        text = str(problem)
-        told = ("out of memory", "can't allocate memory", "not enough memory")
-        if not isinstance(problem, torch.OutOfMemoryError) and not any(t in text for t in told):
-            raise
-        raise DeviceOutOfMemory(
-            f"{device.name} has too little free memory. Close other programs, or use a smaller "
-            "model or fewer pictures at once."
-        ) from problem

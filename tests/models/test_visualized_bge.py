@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmsearch_desktop.domain import (
-    DeviceOutOfMemory,
     ModelProblem,
     Preparation,
     VectorSpace,
@@ -25,8 +23,18 @@ from mmsearch_desktop.domain import (
     WeightsMissing,
 )
 from mmsearch_desktop.models import visualized_bge
-from mmsearch_desktop.models.device import Device, best_device
 from mmsearch_desktop.models.visualized_bge import VisualizedBgeEmbedder, prepare_picture
+from tests.models.embedder_contract import (
+    CPU,
+    LONG,
+    WORDS,
+    DeviceContract,
+    EmbedderContract,
+    PreparationContract,
+    differs_by,
+    one_thread,
+    pictures,
+)
 from tests.models.tiny_visualized_bge import (
     DIMENSIONS,
     IMAGE_TOKENS,
@@ -38,26 +46,19 @@ from tests.models.tiny_visualized_bge import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from mmsearch_desktop.models.device import Device
 
-CPU = Device("cpu", "processor", "cpu", "float32", None)
 FLAVOURS: tuple[Flavour, ...] = ("base_en", "m3")
-LONG = "a red bag on the beach at night " * 20
-ODD = ("a\tb\x00c", "[SEP] <s> <pad>", "half \ud800")
-WORDS = ("", "  ", "red bag", "Ünïcode 中文 \U0001f408", *ODD, LONG)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Models this small only wait for each other's threads, most of all on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 def opened(
-    folder: Path, preparation: Preparation = Preparation.APP, device: Device = CPU
+    folder: Path, device: Device = CPU, preparation: Preparation = Preparation.APP
 ) -> VisualizedBgeEmbedder:
     embedder = visualized_bge.open_embedder(
         folder, name="Tiny", revision="7", preparation=preparation, device=device
@@ -76,54 +77,20 @@ def folder(tmp_path: Path) -> Path:
     return write_tiny_model(tmp_path / "model")
 
 
-def pictures(count: int = 4) -> list[Image.Image]:
-    noise = np.random.default_rng(3)
-    sizes = [(40, 30), (30, 50), (33, 32), (200, 35)][:count]
-    return [Image.fromarray(noise.integers(0, 255, (h, w, 3), np.uint8)) for w, h in sizes]
-
-
-def differs_by(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    assert one.shape == other.shape
-    return float(np.abs(one - other).max())
-
-
 # ------------------------------------------------------------------------------- what it gives
 
 
-def test_vectors_have_unit_length_and_their_own_direction(embedder: VisualizedBgeEmbedder) -> None:
-    shown = pictures(3)
-    rows = np.concatenate(
-        [
-            embedder.embed_words(["red bag", "dark night"]),
-            embedder.embed_pictures(shown),
-            embedder.embed_pictures_with_words(shown, ["red", "dark", "car"]),
-        ]
-    )
-    assert rows.dtype == np.float32
-    assert rows.shape == (8, DIMENSIONS)
-    assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
-    likeness = rows @ rows.T - np.eye(8)
-    assert likeness.max() < 0.9999
+class TestPromises(EmbedderContract):
+    pass
 
 
 def test_it_says_what_it_is(tmp_path: Path) -> None:
+    official = Preparation.OFFICIAL
     for flavour, model in zip(FLAVOURS, ("base-en", "m3"), strict=True):
-        embedder = opened(write_tiny_model(tmp_path / flavour, flavour), Preparation.OFFICIAL)
-        official = Preparation.OFFICIAL
+        embedder = opened(write_tiny_model(tmp_path / flavour, flavour), preparation=official)
         assert embedder.space == VectorSpace(f"visualized-bge-{model}", "7", DIMENSIONS, official)
         assert (embedder.name, embedder.picture_side_pixels) == ("Tiny", PICTURE_PIXELS)
         assert embedder.batch_size > 1
-
-
-def test_a_batch_gives_what_single_calls_give(embedder: VisualizedBgeEmbedder) -> None:
-    shown, words = pictures(), WORDS[:4]
-    single = [
-        embedder.embed_pictures_with_words([p], [w]) for p, w in zip(shown, words, strict=True)
-    ]
-    together = embedder.embed_pictures_with_words(shown, words)
-    assert differs_by(together, np.concatenate(single)) < 1e-6
-    texts = [embedder.embed_words([text]) for text in WORDS]
-    assert differs_by(embedder.embed_words(WORDS), np.concatenate(texts)) < 1e-6
 
 
 def test_a_picture_alone_is_a_picture_with_no_words(embedder: VisualizedBgeEmbedder) -> None:
@@ -132,47 +99,7 @@ def test_a_picture_alone_is_a_picture_with_no_words(embedder: VisualizedBgeEmbed
     assert differs_by(alone, embedder.embed_pictures_with_words(shown, ["", ""])) == 0
 
 
-def test_nothing_gives_no_rows(embedder: VisualizedBgeEmbedder) -> None:
-    empty = (0, DIMENSIONS)
-    assert embedder.embed_words([]).shape == empty
-    assert embedder.embed_pictures([]).shape == empty
-    assert embedder.embed_pictures_with_words([], []).shape == empty
-    with pytest.raises(ValueError, match="no pairs"):
-        embedder.embed_pictures_with_words(pictures(1), [])
-
-
-def test_calls_from_several_threads(embedder: VisualizedBgeEmbedder) -> None:
-    shown, words = pictures(2), list(WORDS)
-    expected = (embedder.embed_pictures(shown), embedder.embed_words(words))
-
-    def both(_: int) -> tuple[float, float]:
-        ours = (embedder.embed_pictures(shown), embedder.embed_words(words))
-        assert embedder.cut_notice(LONG, with_picture=True)
-        return differs_by(ours[0], expected[0]), differs_by(ours[1], expected[1])
-
-    with ThreadPoolExecutor(4) as threads:
-        assert np.max(list(threads.map(both, range(16)))) < 1e-6
-
-
 # --------------------------------------------------------------------------------- long words
-
-
-@pytest.mark.parametrize("with_picture", [False, True])
-def test_long_words_are_cut_and_said_to_be(
-    embedder: VisualizedBgeEmbedder, with_picture: bool
-) -> None:
-    notice = embedder.cut_notice(LONG, with_picture=with_picture)
-    assert notice is not None
-    read = int(notice.split("first ")[1].split(" ")[0])
-    assert f"of {len(LONG):,} characters" in notice
-    assert 0 < read < len(LONG)
-    assert embedder.cut_notice(LONG[:read], with_picture=with_picture) is None
-    texts = (LONG, LONG[:read])
-    if with_picture:
-        vectors = [embedder.embed_pictures_with_words(pictures(1), [text]) for text in texts]
-    else:
-        vectors = [embedder.embed_words([text]) for text in texts]
-    assert differs_by(*vectors) < 1e-6
 
 
 def test_the_end_token_is_kept(embedder: VisualizedBgeEmbedder) -> None:
@@ -196,13 +123,8 @@ def test_any_text_gives_a_vector(embedder: VisualizedBgeEmbedder, text: str) -> 
 # --------------------------------------------------------------------------------- preparation
 
 
-@pytest.mark.parametrize("preparation", Preparation)
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "F"])
-def test_every_mode_of_picture(mode: str, preparation: Preparation) -> None:
-    for size in ((1, 1), (32, 32), (50, 31), (31, 50), (3, 900)):
-        square = prepare_picture(Image.new(mode, size), 32, preparation)
-        assert square.shape == (32, 32, 3)
-        assert square.dtype == np.uint8
+class TestPreparation(PreparationContract):
+    prepare = staticmethod(prepare_picture)
 
 
 def test_the_crop_rounds_to_even_as_the_official_code() -> None:
@@ -211,23 +133,6 @@ def test_the_crop_rounds_to_even_as_the_official_code() -> None:
         picture = Image.fromarray(ramp[:, :width])
         square = prepare_picture(picture, 32, Preparation.OFFICIAL)
         assert square[0, 0, 0] == left
-
-
-def test_far_ends_of_a_very_long_picture_hardly_matter() -> None:
-    across = np.linspace(0, 40, 3000)
-    waves = (np.sin(across) * 127 + 128).astype(np.uint8)
-    for picture in (
-        Image.fromarray(np.tile(waves, (40, 1))),
-        Image.fromarray(np.tile(waves, (40, 1)).T.copy()),
-    ):
-        official = prepare_picture(picture, 32, Preparation.OFFICIAL).astype(int)
-        app = prepare_picture(picture, 32, Preparation.APP).astype(int)
-        assert np.abs(official - app).max() <= 2
-
-
-def test_a_thread_thin_picture_needs_little_memory() -> None:
-    enormous = Image.new("L", (1, 2_000_000))  # resized whole, it would need 2 GB at 32 pixels
-    assert prepare_picture(enormous, 32, Preparation.APP).shape == (32, 32, 3)
 
 
 # -------------------------------------------------------------------------------------- files
@@ -394,18 +299,7 @@ def test_without_a_vision_configuration_the_published_sizes_count(folder: Path) 
 # ------------------------------------------------------------------------------ the device
 
 
-class _Failing(torch.nn.Module):
-    """A model that fails as torch does."""
-
-    def __init__(self, problem: Exception) -> None:
-        super().__init__()
-        self.problem = problem
-
-    def forward(self, *_: object) -> torch.Tensor:
-        raise self.problem
-
-
-def _with_model(folder: Path, model: torch.nn.Module) -> VisualizedBgeEmbedder:
+def with_model(folder: Path, model: torch.nn.Module) -> VisualizedBgeEmbedder:
     parts = visualized_bge._read_parts(folder)
     space = VectorSpace("m", "1", DIMENSIONS, Preparation.APP)
     return VisualizedBgeEmbedder(
@@ -413,25 +307,13 @@ def _with_model(folder: Path, model: torch.nn.Module) -> VisualizedBgeEmbedder:
     )
 
 
-@pytest.mark.parametrize(
-    "problem",
-    [
-        torch.OutOfMemoryError("CUDA out of memory."),
-        RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
-        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
-    ],
-)
-def test_too_little_memory(folder: Path, problem: Exception) -> None:
-    embedder = _with_model(folder, _Failing(problem))
-    with pytest.raises(DeviceOutOfMemory, match="processor has too little"):
-        embedder.embed_pictures(pictures(1))
-    with pytest.raises(DeviceOutOfMemory):
-        embedder.embed_words(["red"])
+class TestDevice(DeviceContract):
+    opened = staticmethod(opened)
+    failing = staticmethod(with_model)
 
-
-def test_other_faults_are_not_taken_for_too_little_memory(folder: Path) -> None:
-    with pytest.raises(RuntimeError, match="shapes"):
-        _with_model(folder, _Failing(RuntimeError("shapes"))).embed_words(["red"])
+    @pytest.fixture(params=FLAVOURS)
+    def folder(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+        return write_tiny_model(tmp_path / "model", request.param)
 
 
 def test_numbers_that_are_none_never_leave(folder: Path) -> None:
@@ -440,37 +322,3 @@ def test_numbers_that_are_none_never_leave(folder: Path) -> None:
     assert np.isfinite(embedder.embed_words(["red"])).all()
     with pytest.raises(ModelProblem, match="no usable numbers on processor in float32"):
         embedder.embed_pictures(pictures(1))
-
-
-def _likeness(folder: Path, device: Device) -> float:
-    vectors = [
-        np.concatenate(
-            [
-                embedder.embed_pictures(pictures()),
-                embedder.embed_words(WORDS),
-                embedder.embed_pictures_with_words(pictures(), WORDS[-4:]),
-            ]
-        )
-        for embedder in (opened(folder), opened(folder, device=device))
-    ]
-    assert vectors[1].dtype == np.float32
-    assert np.allclose(np.linalg.norm(vectors[1], axis=1), 1, atol=1e-6)
-    return float((vectors[0] * vectors[1]).sum(axis=1).min())
-
-
-@pytest.mark.parametrize("flavour", FLAVOURS)
-@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
-def test_half_precision_stays_near(tmp_path: Path, flavour: Flavour, precision: Any) -> None:
-    folder = write_tiny_model(tmp_path / "model", flavour)
-    assert _likeness(folder, Device("cpu", "processor", "cpu", precision, None)) > 0.999
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("flavour", FLAVOURS)
-@pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
-def test_a_card_stays_near(tmp_path: Path, flavour: Flavour, precision: Any) -> None:
-    card = best_device()
-    assert card.kind != "cpu", "no graphics card that torch can use"
-    folder = write_tiny_model(tmp_path / "model", flavour)
-    device = Device(card.kind, card.name, card.torch_name, precision, card.memory_bytes)
-    assert _likeness(folder, device) > 0.999

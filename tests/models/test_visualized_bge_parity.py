@@ -21,12 +21,12 @@ from PIL import Image
 from mmsearch_desktop.domain import Preparation, WeightsDamaged
 from mmsearch_desktop.models import visualized_bge
 from mmsearch_desktop.models.device import Device
+from mmsearch_desktop.models.embedding import batch_size, normalised
 from mmsearch_desktop.models.visualized_bge import (
     FLAVOURS,
     VisualizedBge,
     VisualizedBgeEmbedder,
     check_tensors,
-    normalised,
     prepare_picture,
 )
 
@@ -304,10 +304,11 @@ def test_the_real_models_limits_and_batches(listing: str, model_type: str) -> No
     at_most = (min(limits[0], 1024), min(limits[1], 1024))
     assert visualized_bge._limits(parts, Preparation.APP) == at_most
     flops = {"base_en": 69.0e9, "m3": 325e9}[listing]  # counted on the official code; worked out
-    assert visualized_bge._operations(parts) == pytest.approx(flops, rel=0.05)
     large = Device("cuda", "card", "cuda:0", "float16", 24 * 2**30)
     small = Device("cuda", "card", "cuda:0", "float16", 6 * 2**30)
-    sizes = [visualized_bge._batch_size(parts, device) for device in (CPU, small, large)]
+    work = visualized_bge._operations(parts)
+    assert work == pytest.approx(flops, rel=0.05)
+    sizes = [batch_size(work, device) for device in (CPU, small, large)]
     assert sizes == sorted(sizes)
     assert 1 <= sizes[0] <= 4
     assert sizes[2] > 4
