@@ -5,8 +5,14 @@ A new model is one file beside this one, an entry in `LAYOUTS`, and an entry in 
 Where the figures come from. Sizes and sha256 of the text models' files: the hub's listing at the
 commits named here, as repeated by several projects that pin the same commits. The picture models:
 BAAI's page for m3; for base_en the redirect of BAAI's own address (25 November 2024) and a third
-party's copy, both of which name the same sha256 as the one here. Scores behind `good_at` and
-`bad_at`: VISTA (arXiv 2406.04292) and the MTEB results of the two models.
+party's copy, both of which name the same sha256 as the one here. BGE-VL: the commits of MTEB's
+model entries; large's weights as a third party's list of that commit has them; base's size is two
+bytes for each of its numbers, and its sha256 unknown. Scores behind `good_at` and `bad_at`: VISTA
+(arXiv 2406.04292) and the MTEB results of its two models; MegaPairs (arXiv 2412.14475), table 1,
+for BGE-VL and those compared with it there. MagicLens: its README for where the files lie and
+for the CIRCO figures of the published files, the same table 1 for the paper's; their size is four
+bytes for each number of the official parameter tree, and their sha256 unknown; the vocabulary's
+sha256 was worked out again from the file of OpenAI's CLIP.
 """
 
 from __future__ import annotations
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from mmsearch_desktop.models.device import Device
 
 _PACKAGE = "mmsearch_desktop.models"
+_GITHUB = "https://github.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +47,16 @@ class OfferFile:
     sha256: str | None  # None: unknown
     size_is_exact: bool = True
     sha256_is_sure: bool = True  # False: another one may be right; the person is asked
+    address: str | None = None  # the whole of it where the hub does not have the file
 
     @property
     def name(self) -> str:
         return self.path.rpartition("/")[2]
+
+    @property
+    def page(self) -> str:
+        """For a person: the files of the repo, or the code's page, which says where they are."""
+        return f"{HUB if self.address is None else _GITHUB}/{self.repo}/tree/{self.revision}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,8 @@ class Layout:
 
 
 _VISUALIZED_BGE = f"{_PACKAGE}.visualized_bge"
+_BGE_VL = f"{_PACKAGE}.bge_vl"
+_MAGICLENS = f"{_PACKAGE}.magiclens"
 LAYOUTS: tuple[Layout, ...] = (
     Layout(
         _VISUALIZED_BGE,
@@ -103,6 +118,12 @@ LAYOUTS: tuple[Layout, ...] = (
         ("text_model/config.json", "text_model/tokenizer.json"),
     ),
     Layout(_VISUALIZED_BGE, ("Visualized_*.pth",), ("config.json", "tokenizer.json")),
+    Layout(_BGE_VL, ("model.safetensors",), ("config.json", "vocab.json", "merges.txt")),
+    # the official file first, as above
+    *(
+        Layout(_MAGICLENS, ("magic_lens_clip_*.pkl", "magiclens.safetensors"), beside)
+        for beside in (("vocab.json", "merges.txt"), ("tokenizer.json",))
+    ),
 )
 
 _BGE_BASE_COMMIT = "a5beb1e3e68b9ab74eb54cfd186867f64f240e1a"
@@ -127,6 +148,61 @@ def _bge_m3(path: str, size_bytes: int, sha256: str) -> OfferFile:
     return _text_file("BAAI/bge-m3", _BGE_M3_COMMIT, path, size_bytes, sha256)
 
 
+def _bge_vl(
+    repo: str, commit: str, weights_bytes: int, sha256: str | None = None
+) -> tuple[OfferFile, ...]:
+    """Small files by their size in OpenAI's CLIP, the same words and pieces; weights as known."""
+    weights = "model.safetensors"
+    sizes = {"config.json": 800, "vocab.json": 862_328, "merges.txt": 524_619}
+    return (
+        OfferFile(
+            repo,
+            commit,
+            weights,
+            weights,
+            weights_bytes,
+            sha256,
+            size_is_exact=sha256 is not None,
+            sha256_is_sure=False,  # until a person has compared it with BAAI's page
+        ),
+        *(
+            OfferFile(repo, commit, name, name, size_bytes, None, size_is_exact=False)
+            for name, size_bytes in sizes.items()
+        ),
+    )
+
+
+def _magiclens(size: str, numbers: int) -> tuple[OfferFile, ...]:
+    name = f"magic_lens_clip_{size}.pkl"
+    return (
+        OfferFile(
+            "google-deepmind/magiclens",
+            "5135f58be020614010104c3542d26b9e269d5e9f",  # of the code; the files have none
+            name,
+            name,
+            4 * numbers,
+            None,
+            size_is_exact=False,
+            address=f"https://storage.googleapis.com/gresearch/magiclens/models/{name}",
+        ),
+        _clip(
+            "vocab.json",
+            961_143,
+            "3f0c4f7d2086b61b38487075278ea9ed04edb53a03cbb045b86c27190fa8fb69",
+        ),
+        _clip(
+            "merges.txt",
+            524_619,
+            "9fd691f7c8039210e0fced15865466c65820d09b63988b0174bfe25de299051a",
+        ),
+    )
+
+
+def _clip(name: str, size_bytes: int, sha256: str) -> OfferFile:
+    commit = "32bd64288804d66eefd0ccbe215aa642df71cc41"
+    return OfferFile("openai/clip-vit-large-patch14", commit, name, name, size_bytes, sha256)
+
+
 _LICENCE_NOTE = (
     "MIT by the details of the hub pages; an older copy of the page of the picture weights names "
     "no licence. Read the pages before passing the files on."
@@ -139,6 +215,32 @@ _BAD_AT = (
     "Words alone: there it is about as good as the CLIP of 2021 and clearly weaker than newer "
     "models of that type. Of fashion photos it finds few by words. It sees 224 × 224 pixels, so "
     "small print and small things are lost"
+)
+_BGE_VL_GOOD_AT = (
+    "A picture together with words (“this bag, but in red”): published by its makers as the best "
+    "of its size there"
+)
+_BGE_VL_BAD_AT = (
+    "Words alone: nothing is published; it is built on the CLIP of 2021, so expect about that, "
+    "weaker than newer models. It knows English only, reads no more than about 50 words, and "
+    "sees 224 × 224 pixels, so small print and small things are lost"
+)
+_BGE_VL_LICENCE_NOTE = "MIT by the hub page, which has the text of the licence among its files."
+_MAGICLENS_GOOD_AT = (
+    "A picture together with words that say what to look for beside it (“the same bag from the "
+    "inside”), also where what is wanted looks quite different"
+)
+_MAGICLENS_BAD_AT = (
+    "Words alone: the model has no form for them, and what is done here is an experiment without "
+    "any published figure; expect it to be weaker than every other model. In the published "
+    "comparison BGE-VL of the same size finds more. It knows English only, reads no more than "
+    "about 50 words, and sees each picture squeezed into a square of 224 × 224 pixels"
+)
+_MAGICLENS_LICENCE_NOTE = (
+    "The README of its makers puts the software under Apache-2.0 and “all other materials” under "
+    "CC BY 4.0, which asks for their names to be given. That this covers the weights is how it is "
+    "read here: read it yourself before passing the files on. The vocabulary is of OpenAI's CLIP "
+    "(MIT)."
 )
 
 OFFERS: tuple[Offer, ...] = (
@@ -233,6 +335,77 @@ OFFERS: tuple[Offer, ...] = (
         bad_at=(
             f"{_BAD_AT}; in English weaker there than the base model. About five times the work "
             "and memory: slow without a graphics card"
+        ),
+    ),
+    Offer(
+        name="bge-vl-base",
+        title="BGE-VL base (English)",
+        architecture=_BGE_VL,
+        files=_bge_vl("BAAI/BGE-VL-base", "cc4c733ed997dbee4ac70ccffb911e70c9c24b93", 299_289_000),
+        licence="MIT",
+        licence_note=_BGE_VL_LICENCE_NOTE,
+        dimensions=512,
+        languages="English",
+        good_at=(
+            f"{_BGE_VL_GOOD_AT} (CIRCO mAP@5 34.3, MagicLens base 23.1; CIRR R@1 36.1 and 27.0). "
+            "Half the work of Visualized BGE base for each photo, and a third less room for the "
+            "index: the first choice without a graphics card"
+        ),
+        bad_at=_BGE_VL_BAD_AT,
+    ),
+    Offer(
+        name="bge-vl-large",
+        title="BGE-VL large (English)",
+        architecture=_BGE_VL,
+        files=_bge_vl(
+            "BAAI/BGE-VL-large",
+            "40fb48217f521df22a2a5bf15edd52ed1146ef05",
+            855_304_818,
+            "6d6c5dcd259b71a49a51916e5fd1dc248563ce08b41a713eb00dd296dfd8f5f4",
+        ),
+        licence="MIT",
+        licence_note=_BGE_VL_LICENCE_NOTE,
+        dimensions=768,
+        languages="English",
+        good_at=(
+            f"{_BGE_VL_GOOD_AT} (CIRCO mAP@5 39.2, MagicLens large 29.6; CIRR R@1 38.0 and 30.1)"
+        ),
+        bad_at=(
+            f"{_BGE_VL_BAD_AT}. Nearly five times the work of the base model: slow without a "
+            "graphics card"
+        ),
+    ),
+    Offer(
+        name="magiclens-base",
+        title="MagicLens base (English)",
+        architecture=_MAGICLENS,
+        files=_magiclens("base", 166_433_025),
+        licence="CC-BY-4.0",
+        licence_note=_MAGICLENS_LICENCE_NOTE,
+        dimensions=512,
+        languages="English",
+        good_at=(
+            f"{_MAGICLENS_GOOD_AT} (published: CIRCO mAP@5 22.3 for these files, 23.1 in the "
+            "paper; CIRR R@1 27.0; FashionIQ R@10 26.3)"
+        ),
+        bad_at=_MAGICLENS_BAD_AT,
+    ),
+    Offer(
+        name="magiclens-large",
+        title="MagicLens large (English)",
+        architecture=_MAGICLENS,
+        files=_magiclens("large", 465_417_665),
+        licence="CC-BY-4.0",
+        licence_note=_MAGICLENS_LICENCE_NOTE,
+        dimensions=768,
+        languages="English",
+        good_at=(
+            f"{_MAGICLENS_GOOD_AT} (published: CIRCO mAP@5 29.5 for these files, 29.6 in the "
+            "paper; CIRR R@1 30.1; FashionIQ R@10 30.7)"
+        ),
+        bad_at=(
+            f"{_MAGICLENS_BAD_AT}. Nearly five times the work of the base model: slow without a "
+            "graphics card"
         ),
     ),
 )
@@ -332,7 +505,7 @@ def _where_files_go(offer: Offer, models_folder: Path) -> Iterator[str]:
     yield f"{offer.title} needs these {len(offer.files)} files, {size_text(offer.size_bytes)}:"
     for repo in offer.repos:
         files = [file for file in offer.files if file.repo == repo]
-        yield f"  from {HUB}/{repo}/tree/{files[0].revision}"
+        yield f"  from {files[0].page}"
         width = max(len(file.local) for file in offer.files)
         for file in files:
             about = "" if file.size_is_exact else "about "

@@ -142,16 +142,30 @@ def _require_room(missing: list[OfferFile], folder: Path) -> None:
 def _download_file(
     hub: Hub, file: OfferFile, folder: Path, meter: _Meter, accept_unknown: bool
 ) -> Iterator[Progress]:
-    address = hub.address(file.repo, file.revision, file.path)
+    address = file.address or hub.address(file.repo, file.revision, file.path)
     part = _part(folder / file.local)
     part.parent.mkdir(parents=True, exist_ok=True)
-    for arrival in hub.fetch(address, part):
-        total = arrival.total_bytes
-        if total is not None:  # said before a byte is written: another edition is not fetched
-            require_right(file, address, total, arrival.sha256, accept_unknown=accept_unknown)
-            meter.file_has(total)
-        yield from meter.items(arrival.bytes_here)
+    with _page_named(file):
+        for arrival in hub.fetch(address, part):
+            total = arrival.total_bytes
+            if total is not None:  # said before a byte is written: another edition is not fetched
+                require_right(file, address, total, arrival.sha256, accept_unknown=accept_unknown)
+                meter.file_has(total)
+            yield from meter.items(arrival.bytes_here)
     yield from _put_in_place(file, part, folder, address, meter, accept_unknown=accept_unknown)
+
+
+@contextlib.contextmanager
+def _page_named(file: OfferFile) -> Iterator[None]:
+    """Where a file that is not on the hub cannot be fetched, its page may know another place."""
+    try:
+        yield
+    except DownloadFailed as problem:
+        if file.address is None:
+            raise
+        raise DownloadFailed(
+            f"{problem} {file.page} says where else it lies: fetch it there, and import it."
+        ) from problem
 
 
 def _import_file(
