@@ -114,7 +114,8 @@ def _check_python() -> None:
 
 def _check_display(arguments: list[str]) -> None:
     """Refuse to open a window where there is no screen; commands need none."""
-    commands = {"index", "search", "embed", "models", "doctor", "--help", "-h", "--version"}
+    commands = {"index", "search", "judge", "embed", "models", "doctor"}
+    commands |= {"--help", "-h", "--version"}
     if commands.intersection(arguments) or not sys.platform.startswith("linux"):
         return
     if not any(os.environ.get(v) for v in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
@@ -168,7 +169,10 @@ def _install_debian(packages: list[str]) -> None:
     print("Installing Debian packages:", " ".join(packages), flush=True)
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for step in (["update", "-qq"], ["-qq", *install]):
-        if subprocess.call([apt, *step], env=quiet, stdin=subprocess.DEVNULL):
+        done = subprocess.call(
+            [apt, *step], env=quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        if done:
             raise SetupError(f"apt-get {' '.join(step)} failed; its message is above")
 
 
