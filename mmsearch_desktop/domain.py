@@ -17,18 +17,19 @@ The exception tree (every message names the file or thing, the fact, and the rem
         ├── WeightsDamaged     a file is not what it should be
         │   └── WeightsUnknown    it may be a newer edition; used once the person agrees
         ├── DownloadFailed     network, server, or the offline switch
-        └── DeviceOutOfMemory  the batch was too large; a smaller one may work
+        ├── DeviceOutOfMemory  the batch was too large; a smaller one may work
+        └── JudgingStopped     the judge gave up on this query; what it said so far holds
 """
 
 from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,6 +100,10 @@ class DeviceOutOfMemory(ModelProblem):
     """The device had too little memory for the batch it was given."""
 
 
+class JudgingStopped(ModelProblem):
+    """The judge gave up on this query; what it said so far holds."""
+
+
 class Preparation(enum.StrEnum):
     """How a file becomes the picture a model sees; part of a vector's identity.
 
@@ -166,6 +171,112 @@ class Embedder(Protocol):
 
     def cut_notice(self, words: str, *, with_picture: bool) -> str | None:
         """A sentence saying how much of over-long words is used, or None if all of them are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A yes-or-no answer as a judge holds it before saying it."""
+
+    logit: float  # log of the odds of yes to no; not calibrated; may be not-a-number
+    answered: float  # probability, 0 to 1, that the next word is yes or no at all
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One picture of a list that a judge ranks, and the text right before it."""
+
+    picture: Image.Image
+    key: str | None = None  # equal for equal content and preparation; None: not kept
+    label: str = ""
+    num_crops: int = 1
+
+
+class Judge(Protocol):
+    """Answers yes or no about a candidate picture of a request, ranks pictures, and writes.
+
+    Pictures are upright RGB Pillow images; the key of a picture names its content and preparation,
+    so that what was computed for it can be kept, and None keeps nothing. All wording is the
+    caller's and ordinary text. Whatever takes long goes in steps of at most a slice of a prompt, a
+    few crops or one token; closing a generator stops it there. One thread at a time, and one
+    generator at a time. What `preparing` returns belongs to the judge that made it.
+
+    Raises QueryProblem where a prompt would be too long, DeviceOutOfMemory, ModelProblem.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def revision(self) -> str:
+        """Equal revisions give equal scores."""
+        ...
+
+    @property
+    def prompt_version(self) -> str:
+        """Of what the judge adds around the caller's wording."""
+        ...
+
+    def preparing(
+        self,
+        words: str,
+        picture: Image.Image | None = None,
+        picture_key: str | None = None,
+        *,
+        lead_in: str = "",
+        question: str = "",
+    ) -> Generator[None, None, Any]:
+        """Read what all candidates share: `words`, the request's picture, then `lead_in`."""
+        ...
+
+    def checking(
+        self,
+        prepared: Any,
+        picture: Image.Image,
+        picture_key: str | None,
+        questions: Sequence[str],
+    ) -> Generator[None, None, tuple[Score, ...]]:
+        """Ask each question about a candidate as if it were the only one."""
+        ...
+
+    def write(
+        self,
+        prepared: Any,
+        picture: Image.Image,
+        picture_key: str | None,
+        instruction: str,
+        max_tokens: int,
+    ) -> Iterator[str]:
+        """Text about a candidate as it comes; "" where a step gave none."""
+        ...
+
+    def caption(
+        self,
+        picture: Image.Image,
+        picture_key: str | None,
+        *,
+        instruction: str,
+        max_tokens: int = 100,
+    ) -> Iterator[str]:
+        """Text about one picture as it comes."""
+        ...
+
+    def rank(
+        self,
+        words: str,
+        picture: Image.Image | None,
+        picture_key: str | None,
+        pages: Sequence[Shown],
+        count: int,
+        *,
+        instruction: str,
+        max_tokens: int = 200,
+    ) -> Iterator[str]:
+        """ "Ranked list: [2, 1, …]" with each number to `count` once, then "Reasons:" and text."""
+        ...
+
+    def unload(self) -> None:
+        """Give all memory back; only the name and revision may be asked afterwards."""
         ...
 
 
@@ -250,13 +361,35 @@ class Similarities:
     together: float | None = None
 
 
+class Standing(enum.StrEnum):
+    """How far the judging of one hit has come."""
+
+    WAITING = "waiting"  # not reached yet
+    JUDGING = "judging"  # being judged now
+    JUDGED = "judged"
+    UNSURE = "unsure"  # the judge did not answer the question; moves nothing
+    FAILED = "failed"  # no judgement; the rationale says why
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question that a judge was asked about a hit, and its answer."""
+
+    claim: str  # what holds if the answer is yes, such as "phone case" or "no stripes"
+    probability: float | None  # 0 to 1 that the claim holds; None: the judge did not answer
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a judge said of one hit."""
+    """What a judge said of one hit. All texts are plain: no markup, no control characters."""
 
-    probability: float | None  # 0 to 1 that the hit is what was asked for; None: not judged
-    rationale: str
+    probability: float | None  # 0 to 1 that the hit is what was asked for; None: not said
+    rationale: str  # built by the program from the checks, or why there is no judgement
     judge: str
+    standing: Standing = Standing.JUDGED
+    score: float | None = None  # higher is better, among hits of the same query and judge
+    checks: tuple[Check, ...] = ()  # the first is the whole request; they made the score
+    words: str = ""  # the model's own, to be shown as such: they need not be its true reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,11 +414,26 @@ class Results:
     notices: tuple[str, ...] = ()
 
 
+class Strategy(enum.StrEnum):
+    """How hits are judged."""
+
+    POINTWISE = "pointwise"  # one after the other, each against the request
+    LISTWISE = "listwise"  # all at once, by the list that the model writes
+
+
+class Layout(enum.StrEnum):
+    """How a judge is shown the hits that it ranks in a list."""
+
+    SEPARATE = "separate"  # each its own picture
+    PAGE = "page"  # nine to a page, numbered
+
+
 class Stage(enum.StrEnum):
     SCANNING = "scanning"
     EMBEDDING = "embedding"
     REBUILDING = "rebuilding"  # the vector index, from the catalogue
     DOWNLOADING = "downloading"
+    JUDGING = "judging"
     FINISHED = "finished"
 
 

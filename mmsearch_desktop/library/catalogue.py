@@ -22,12 +22,14 @@ import numpy as np
 
 from mmsearch_desktop.domain import Folder, LibraryDamaged, Photo, Preparation, Problem, VectorSpace
 from mmsearch_desktop.library.database import Database
+from mmsearch_desktop.library.judgements import Judgements
 from mmsearch_desktop.library.tables import (
     BETWEEN,
     GIVEN,
     PHOTO,
     SCHEMA,
     SMALL_TABLES,
+    UPGRADES,
     VERSION,
     Arrival,
     Forgotten,
@@ -65,7 +67,10 @@ class Catalogue:
     def __init__(self, path: Path) -> None:
         """Open or create the file. LibraryProblem, LibraryDamaged, NoSpace."""
         self.path = path
-        self._database = Database(path, schema=SCHEMA, version=VERSION, small_tables=SMALL_TABLES)
+        self._database = Database(
+            path, schema=SCHEMA, version=VERSION, small_tables=SMALL_TABLES, upgrades=UPGRADES
+        )
+        self.judgements = Judgements(self._database)
 
     def close(self) -> None:
         self._database.close()

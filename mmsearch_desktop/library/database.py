@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mmsearch_desktop.domain import LibraryBusy, LibraryDamaged, LibraryProblem, NoSpace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 _log = logging.getLogger("mmsearch.library")
@@ -51,16 +51,25 @@ class Database:
     """
 
     def __init__(
-        self, path: Path, *, schema: Sequence[str], version: int, small_tables: Sequence[str]
+        self,
+        path: Path,
+        *,
+        schema: Sequence[str],
+        version: int,
+        small_tables: Sequence[str],
+        upgrades: Mapping[int, Sequence[str]] | None = None,
     ) -> None:
-        """Open or create. `small_tables` are checked for damage now, the others when read."""
+        """Open, upgrade or create. `small_tables` are checked for damage now, others when read.
+
+        `upgrades` has, for each older version, what brings a file to the next one.
+        """
         self.path = path
         self._local = threading.local()
         self._all: weakref.WeakSet[_Connection] = weakref.WeakSet()
         self._writing = threading.RLock()
         self._closed = False
         with self._explained():
-            self._prepare(schema, version)
+            self._prepare(schema, version, upgrades or {})
             self._check(small_tables)
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -97,7 +106,9 @@ class Database:
             self._all.add(held)
         return held.sqlite
 
-    def _prepare(self, schema: Sequence[str], version: int) -> None:
+    def _prepare(
+        self, schema: Sequence[str], version: int, upgrades: Mapping[int, Sequence[str]]
+    ) -> None:
         connection = self._connection()
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found > version:
@@ -108,6 +119,8 @@ class Database:
         connection.execute("PRAGMA journal_mode = WAL")
         if found == 0:
             self._create(schema, version)
+        for older in range(found, version) if found else ():
+            self._upgrade(upgrades[older], older)
 
     def _create(self, schema: Sequence[str], version: int) -> None:
         with self.write() as connection:
@@ -118,6 +131,12 @@ class Database:
             for statement in schema:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {version:d}")
+
+    def _upgrade(self, statements: Sequence[str], older: int) -> None:
+        with self.write() as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {older + 1:d}")
 
     def _check(self, tables: Sequence[str]) -> None:
         for table in tables:

@@ -28,7 +28,20 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-VERSION = 1
+VERSION = 2
+_JUDGEMENTS = (
+    """
+    CREATE TABLE judgements (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,  -- ascending with time
+        asked TEXT NOT NULL UNIQUE,  -- digest of all that the answer depends on
+        content_id INTEGER REFERENCES contents ON DELETE CASCADE,  -- NULL: of no photo here
+        answer TEXT NOT NULL  -- JSON
+    )
+    """,
+    "CREATE INDEX judgements_content ON judgements (content_id)",
+)
+# Statements that bring a catalogue of an older version to the next one.
+UPGRADES = {1: _JUDGEMENTS}
 SCHEMA = (
     """
     CREATE TABLE folders (
@@ -91,6 +104,7 @@ SCHEMA = (
         valid_for TEXT NOT NULL  -- who found it (program, perhaps model); '': look again each time
     )
     """,
+    *_JUDGEMENTS,
 )
 SMALL_TABLES = ("folders", "contents", "photos", "spaces", "problems")
 PHOTO = """

@@ -16,13 +16,12 @@ from __future__ import annotations
 import weakref
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from mmsearch_desktop.domain import DeviceOutOfMemory, ModelProblem, QueryProblem
+from mmsearch_desktop.domain import DeviceOutOfMemory, ModelProblem, QueryProblem, Score, Shown
 from mmsearch_desktop.models import phi3_loading
 from mmsearch_desktop.models.phi3_loading import FEATURE_CACHE_BYTES, LoadingPlan
 from mmsearch_desktop.models.phi3_prompt import (
@@ -54,24 +53,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from mmsearch_desktop.models.device import Device
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A yes-or-no answer as the model holds it before saying it."""
-
-    logit: float  # log of the odds of yes to no; not calibrated; may be not-a-number
-    answered: float  # probability, 0 to 1, that the next word is yes or no at all
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One picture of a list, and the text right before it."""
-
-    picture: Image.Image
-    key: str | None = None  # equal for equal content and preparation; None: not kept
-    label: str = ""
-    num_crops: int = 1
 
 
 class Prepared:

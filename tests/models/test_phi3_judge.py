@@ -17,13 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmsearch_desktop.domain import DeviceOutOfMemory, ModelProblem, QueryProblem
+from mmsearch_desktop.domain import DeviceOutOfMemory, ModelProblem, QueryProblem, Score, Shown
 from mmsearch_desktop.models.device import cpu
 from mmsearch_desktop.models.phi3_judge import (
     Phi3Judge,
     Prepared,
-    Score,
-    Shown,
     open_judge,
     opening_judge,
 )
