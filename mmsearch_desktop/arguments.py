@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmsearch_desktop import __version__
-from mmsearch_desktop.domain import Mode
+from mmsearch_desktop.domain import Layout, Mode, Strategy
 from mmsearch_desktop.terminal import PROGRAM
 
 _DESCRIPTION = """\
@@ -20,7 +20,13 @@ With --json: {"photos", "indexed", "unchanged", "moved", "removed", "unreadable"
 folder, with its path as "folder"."""
 _SEARCH_JSON = """\
 With --json: {"hits": [{"rank", "path", "score"}]}, best first. Photos with the same content are
-one hit. Bytes of a name that are no valid text are written \\udcXX, as by Python's os.fsdecode."""
+one hit. Bytes of a name that are no valid text are written \\udcXX, as by Python's os.fsdecode.
+With --rerank each hit also has {"retrieval_rank", "judgement", "rationale"}; the judgement is null
+where there is none, else {"judge", "standing": "judged|unsure|failed", "probability", "checks":
+[{"claim", "probability"}], "words"}. "words" are the model's own and need not be its reasons."""
+_JUDGE_JSON = """\
+With --json: {"hits": [{"rank", "path", "retrieval_rank", "judgement", "rationale"}]}, best first.
+The parts are those of search --rerank; the retrieval rank is the place in the order given."""
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -32,6 +38,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if options.command == "search" and options.text is None and options.image is None:
         parser.error("search needs --text WORDS, --image FILE, or both")
+    if options.command == "judge" and options.text is None and options.image is None:
+        parser.error("judge needs --text WORDS, --image FILE, or both")
     if options.command == "embed" and options.text is None and options.image is None:
         parser.error("embed needs --text WORDS, --image FILE, or both")
     return options
@@ -57,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_index(commands)
     _add_search(commands)
+    _add_judge(commands)
     _add_embed(commands)
     _add_models(commands)
     _add_doctor(commands)
@@ -123,6 +132,56 @@ def _add_search(commands: Any) -> None:
         help="keep the query picture and its exact copies among the hits",
     )
     parser.add_argument("--json", action="store_true", help="the hits as JSON")
+    judging = parser.add_argument_group("judging")
+    judging.add_argument(
+        "--rerank", type=_depth, default=0, metavar="N",
+        help="have a model judge the N best hits (1 to 50) and order them anew",
+    )  # fmt: skip
+    judging.add_argument(
+        "--weight", type=_weight, default=1.0, metavar="W",
+        help="of the judge's order against the search's; 0 moves nothing (default: 1)",
+    )  # fmt: skip
+    _add_judging(judging)
+
+
+def _add_judge(commands: Any) -> None:
+    parser = _command(
+        commands, "judge", "judge photos against words, a picture, or both", _JUDGE_JSON
+    )
+    parser.add_argument("candidates", nargs="+", type=_path, metavar="CANDIDATE")
+    _add_words_and_picture(parser)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    _add_judging(parser.add_argument_group("judging"))
+
+
+def _add_judging(group: Any) -> None:
+    group.add_argument(
+        "--judge",
+        metavar="NAME_OR_FOLDER",
+        help="a name from `models list`, or a folder with its files (default: the first)",
+    )
+    group.add_argument(
+        "--strategy",
+        type=Strategy,
+        choices=list(Strategy),
+        default=Strategy.POINTWISE,
+        metavar="{" + ",".join(Strategy) + "}",
+        help="one photo after the other, or all by one list (default: pointwise)",
+    )
+    group.add_argument(
+        "--words", action="store_true", help="pointwise: also have a sentence written about each"
+    )
+    group.add_argument(
+        "--layout",
+        type=Layout,
+        choices=list(Layout),
+        default=Layout.SEPARATE,
+        metavar="{" + ",".join(Layout) + "}",
+        help="listwise: pictures of their own, or nine to a numbered page (default: separate)",
+    )
+    group.add_argument(
+        "--caption", action="store_true", help="listwise: first describe the query picture"
+    )
 
 
 def _add_embed(commands: Any) -> None:
@@ -190,4 +249,20 @@ def _limit(text: str) -> int:
     number = int(text)
     if not 1 <= number <= LIMIT_MOST:
         raise argparse.ArgumentTypeError(f"{text} is not from 1 to {LIMIT_MOST:,}")
+    return number
+
+
+def _depth(text: str) -> int:
+    from mmsearch_desktop.search.judging import MOST_DEPTH
+
+    number = int(text)
+    if not 1 <= number <= MOST_DEPTH:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to {MOST_DEPTH}")
+    return number
+
+
+def _weight(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number from 0 on")
     return number

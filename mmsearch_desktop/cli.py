@@ -1,4 +1,4 @@
-"""The same work without a window: index, search, embed, models, doctor.
+"""The same work without a window: index, search, judge, embed, models, doctor.
 
 Standard output carries data only; progress, notices and errors go to standard error. Exit status:
 0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl+C, 141 nobody reads the output any more.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch_desktop import arguments, settings
+from mmsearch_desktop import arguments, judging_commands, settings
 from mmsearch_desktop.domain import (
     Embedder,
     Hit,
@@ -46,6 +46,7 @@ from mmsearch_desktop.terminal import (
 if TYPE_CHECKING:
     from mmsearch_desktop.library.stores import Library
     from mmsearch_desktop.library.vectors import VectorIndex
+    from mmsearch_desktop.models.offers import Offer
 
 _Command = Callable[[argparse.Namespace], int]
 _PREPARATIONS = {"official": Preparation.OFFICIAL, "app": Preparation.APP}
@@ -162,19 +163,29 @@ def _search(options: argparse.Namespace) -> int:
             f"{options.library}: there is no library. Check the path, or make one with"
             f" {PROGRAM} index FOLDER --library {options.library}"
         )
+    if options.rerank:
+        judging_commands.check_judge(options)
     results = _answer(query, options)
     for notice in results.notices:
         tell(notice)
     if options.json:
-        put_json({"hits": [_hit_json(hit) for hit in results.hits]})
+        put_json({"hits": [_hit_json(hit, options) for hit in results.hits]})
         return 0
     for hit in results.hits:
         put(f"{hit.rank:>4}  {hit.score:6.3f}  {safe(hit.photo.path)}")
+        judging_commands.put_judgement(hit)
     return 0
 
 
-def _hit_json(hit: Hit) -> dict[str, object]:
-    return {"rank": hit.rank, "path": str(hit.photo.path), "score": hit.score}
+def _hit_json(hit: Hit, options: argparse.Namespace) -> dict[str, object]:
+    found = {"rank": hit.rank, "path": str(hit.photo.path), "score": hit.score}
+    return found | judging_commands.judgement_json(hit) if options.rerank else found
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from mmsearch_desktop.search.query import checked
+
+    return judging_commands.judge(checked(_asked(options)), options)
 
 
 def _asked(options: argparse.Namespace) -> Query:
@@ -198,7 +209,10 @@ def _answer(query: Query, options: argparse.Namespace) -> Results:
             return Results(query, (), (EMPTY_LIBRARY,))
         embedder = _embedder(options)
         with _index_of(library, embedder) as index:
-            return retrieve(query, library=library, index=index, embedder=embedder)
+            results = retrieve(query, library=library, index=index, embedder=embedder)
+        if options.rerank:
+            return judging_commands.reranked(results, options, library.catalogue.judgements)
+        return results
 
 
 def _embed(options: argparse.Namespace) -> int:
@@ -225,24 +239,35 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _models_list(options: argparse.Namespace) -> int:
-    from mmsearch_desktop.models.offers import OFFERS, installed, size_text
+    from mmsearch_desktop.models.judge_offers import JUDGES
+    from mmsearch_desktop.models.offers import OFFERS
 
     chosen = _embedder_choice(options)
+    put("To search with:")
     for offer in OFFERS:
-        here = "here" if installed(offer, settings.models_folder()) else "not here"
         mark = ", in use" if offer.name == chosen else ""
-        put(f"{offer.name}  ({here}{mark})")
-        put(f"    {offer.title}; {size_text(offer.size_bytes)}; licence {offer.licence}")
-        put(f"    {offer.dimensions} dimensions; words in {offer.languages}")
-        put(f"    good at: {offer.good_at}.")
-        put(f"    bad at:  {offer.bad_at}.")
+        _put_offer(offer, mark, f"{offer.dimensions} dimensions; words in {offer.languages}")
+    put("To judge what was found, with --rerank:")
+    for offer in JUDGES:
+        _put_offer(offer, "", f"words in {offer.languages}")
     return 0
 
 
-def _download(options: argparse.Namespace) -> int:
-    from mmsearch_desktop.models import offers, weights
+def _put_offer(offer: Offer, mark: str, about: str) -> None:
+    from mmsearch_desktop.models.offers import installed, size_text
 
-    offer, folder = offers.offer_named(options.name), settings.models_folder()
+    here = "here" if installed(offer, settings.models_folder()) else "not here"
+    put(f"{offer.name}  ({here}{mark})")
+    put(f"    {offer.title}; {size_text(offer.size_bytes)}; licence {offer.licence}")
+    put(f"    {about}")
+    put(f"    good at: {offer.good_at}.")
+    put(f"    bad at:  {offer.bad_at}.")
+
+
+def _download(options: argparse.Namespace) -> int:
+    from mmsearch_desktop.models import weights
+
+    offer, folder = _offer(options.name), settings.models_folder()
     offline = options.offline or settings.load().offline
     return _brought(
         weights.download(offer, folder, offline=offline, accept_unknown=options.accept_unknown),
@@ -251,13 +276,20 @@ def _download(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from mmsearch_desktop.models import offers, weights
+    from mmsearch_desktop.models import weights
 
-    offer, folder = offers.offer_named(options.name), settings.models_folder()
+    offer, folder = _offer(options.name), settings.models_folder()
     return _brought(
         weights.import_folder(offer, options.folder, folder, accept_unknown=options.accept_unknown),
         offer.folder(folder),
     )
+
+
+def _offer(name: str) -> Offer:
+    from mmsearch_desktop.models.judge_offers import EVERYTHING
+    from mmsearch_desktop.models.offers import offer_named
+
+    return offer_named(name, EVERYTHING)
 
 
 def _brought(items: Iterator[Progress], folder: Path) -> int:
@@ -270,10 +302,11 @@ def _brought(items: Iterator[Progress], folder: Path) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from mmsearch_desktop.models import offers, weights
+    from mmsearch_desktop.models import weights
+    from mmsearch_desktop.models.judge_offers import EVERYTHING
 
     folder = settings.models_folder()
-    chosen = [offers.offer_named(options.name)] if options.name else offers.OFFERS
+    chosen = [_offer(options.name)] if options.name else EVERYTHING
     present = [offer for offer in chosen if offer.folder(folder).is_dir()]
     if not present:
         names = ", ".join(offer.name for offer in chosen)
@@ -344,6 +377,7 @@ def _embedder(options: argparse.Namespace, preparation: Preparation = Preparatio
 _COMMANDS: dict[str, _Command] = {
     "index": _index,
     "search": _search,
+    "judge": _judge,
     "embed": _embed,
     "models": _models,
     "doctor": _doctor,
