@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mmsearch_desktop.library.stores import Library
 
 _PACKAGES = (
-    "torch", "transformers", "safetensors", "PySide6-Essentials", "qasync", "pymilvus",
+    "torch", "transformers", "safetensors", "PySide6-Essentials", "pymilvus",
     "milvus-lite", "numpy", "pillow", "pillow-heif", "httpx",
 )  # fmt: skip
 _SPACE_NEEDED_BYTES = 500_000_000  # below it the index is not written to
