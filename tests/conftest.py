@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -86,6 +87,24 @@ def _ours(before: set[threading.Thread]) -> list[threading.Thread]:
         for thread in threading.enumerate()
         if thread not in before and thread.is_alive() and not thread.daemon
     ]
+
+
+@pytest.fixture
+def plain_folder() -> Iterator[Path]:
+    """An empty folder in which permissions hold for this test, even where root runs the tests."""
+    nobody = 65534
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as name:
+        if is_root:
+            os.chown(name, nobody, nobody)
+            os.setegid(nobody)
+            os.seteuid(nobody)
+        try:
+            yield Path(os.path.realpath(name))
+        finally:
+            if is_root:
+                os.seteuid(0)
+                os.setegid(0)
 
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"

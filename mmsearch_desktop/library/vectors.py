@@ -58,6 +58,7 @@ _FILTER_IDS = 10_000  # ids in one filter: 26 ms on 2.5.1, 166 ms on milvus-lite
 _GET_ROWS = 2000
 _SPOT_CHECKS = 50
 _SPARE_HITS = 16  # asked for beyond the limit, to see whether the last place is a tie
+_MADE_ANEW = "%s: the vector index is damaged; it is made anew from the catalogue"
 
 
 class VectorIndex(Protocol):
@@ -133,7 +134,8 @@ class MilvusIndex:
         try:
             self._engine.open()
         except LibraryDamaged as error:
-            _log.warning("%s It is made anew.", error)
+            _log.warning(_MADE_ANEW, self._file)
+            _log.info("%s", error)
             self._engine.start_empty()
 
     @property
@@ -358,7 +360,7 @@ class MilvusIndex:
             _log.warning("%s: the check failed (%s)", self._file, error)
             difference, sound = None, False
         if difference is None or not sound:
-            _log.warning("%s: damaged; it is made anew from the catalogue", self._file)
+            _log.warning(_MADE_ANEW, self._file)
             yield from self._rebuild(catalogue, wanted)
             return
         missing, strays = difference
@@ -398,7 +400,9 @@ class MilvusIndex:
         rows = self._get(chosen, "id", "vector")
         blobs = catalogue.embeddings(chosen, self.space)
         return len(rows) == len(chosen) and all(
-            np.abs(blobs[row["id"]] - row["vector"]).max() < 1e-5 for row in rows
+            np.abs(blobs[row["id"]] - row["vector"]).max() < 1e-5
+            for row in rows
+            if row["id"] in blobs  # else it has left the catalogue meanwhile
         )
 
     def _rebuild(self, catalogue: Catalogue, wanted: Sequence[int]) -> Iterator[Progress]:

@@ -20,11 +20,13 @@ def picture_from_file(path: Path) -> QueryPicture:
     """The photo at `path`, read and seen to be one. QueryProblem where it cannot be."""
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a folder above is locked
         raise QueryProblem(f"{path} is a folder. Choose one photo to search with.")
-    if not os.path.lexists(path):
-        raise QueryProblem(f"{path}: there is no such file. Choose one photo to search with.")
     try:
         data = read_file(path)
     except UnreadablePhoto as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            raise QueryProblem(
+                f"{path}: there is no such file. Choose one photo to search with."
+            ) from error
         raise _no_picture(error) from error
     return picture_from_bytes(data, path.name, path)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +11,13 @@ import numpy as np
 
 from mmsearch_desktop.domain import (
     Embedder,
+    Folder,
     Hit,
     Mode,
     Photo,
     Query,
     Results,
     Similarities,
-    VectorSpace,
 )
 from mmsearch_desktop.search.query import checked, decoded
 
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float32]  # [D], of unit length
 
 EMPTY_LIBRARY = "The library holds no photos yet. Add a folder of photos first."
-_SURPLUS = 32  # asked for beyond the limit, since some contents found may have no photo any more
-_MOST_NEIGHBOURS = 16_384  # the vector index refuses more
+_SURPLUS = 32  # asked for beyond the limit, since some contents found may have no photo at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +83,12 @@ def encode(query: Query, embedder: Embedder) -> QueryVectors:
         return QueryVectors(None, picture, None, picture)
     words = embedder.embed_words([query.words])[0]
     together = embedder.embed_pictures_with_words([image], [query.words])[0]
-    asked = _asked(query.mode, words, picture, together)
+    asked = vector_of(query.mode, words, picture, together)
     return QueryVectors(words, picture, together, asked)
 
 
-def _asked(mode: Mode, words: Vector, picture: Vector, together: Vector) -> Vector:
+def vector_of(mode: Mode, words: Vector, picture: Vector, together: Vector) -> Vector:
+    """The one that stands for a query with both parts in this mode."""
     both = words + picture
     length = np.linalg.norm(both)
     return {
@@ -109,15 +109,19 @@ def _own_content(query: Query, catalogue: Catalogue) -> int | None:
 def _nearest(
     query: Query, vector: Vector, catalogue: Catalogue, index: VectorIndex, own: int | None
 ) -> list[_Found]:
-    """At most `query.limit` contents with a photo to show; asks the index again if too few are."""
+    """At most `query.limit` contents with a photo to show.
+
+    Those on drives that are away take no places: where they did, the index is asked once more for
+    those at hand alone, which costs their ids.
+    """
     among = None if query.folder is None else catalogue.content_ids(query.folder)
     wanted = query.limit + _SURPLUS
-    while True:
-        neighbours = index.search(vector, wanted, among=among)
-        found = _showable(neighbours, query, catalogue, own)
-        if len(found) >= query.limit or len(neighbours) < wanted or wanted == _MOST_NEIGHBOURS:
-            return found[: query.limit]
-        wanted = min(4 * wanted, _MOST_NEIGHBOURS)
+    neighbours = index.search(vector, wanted, among=among)
+    found = _showable(neighbours, query, catalogue, own)
+    if len(found) < query.limit and len(neighbours) == wanted:
+        at_hand = catalogue.content_ids(query.folder)
+        found = _showable(index.search(vector, wanted, among=at_hand), query, catalogue, own)
+    return found[: query.limit]
 
 
 def _showable(
@@ -166,33 +170,33 @@ def _similarities(vectors: QueryVectors, photo: Vector | None) -> Similarities:
 def _notices(
     query: Query, catalogue: Catalogue, embedder: Embedder, own: int | None
 ) -> Iterator[str]:
-    folders = catalogue.folders()
-    away = [str(folder.path) for folder in folders if folder.photos and not folder.connected]
+    folders = [folder for folder in catalogue.folders() if folder.photos]
+    away = [str(one.path) for one in folders if not one.connected and _is_asked(one, query)]
     if away:
         yield f"Not searched, since the drive is not connected: {', '.join(away)}."
-    elif not any(folder.photos for folder in folders):
+    elif not folders:
         yield EMPTY_LIBRARY
     elif query.folder is not None and catalogue.photo_count(query.folder) == 0:
         yield f"No photos of the library lie in {query.folder}."
     cut = embedder.cut_notice(query.words, with_picture=query.picture is not None)
     if cut is not None:
         yield cut
-    scope = [folder.path for folder in folders if folder.connected]
-    waiting = _waiting([query.folder] if query.folder else scope, catalogue, embedder.space)
+    waiting = catalogue.waiting_count(embedder.space, query.folder)
     if waiting:
         yield f"{_photos(waiting)} cannot be found yet; index their folder to have them searched."
     if own is not None:
-        yield from _left_out(own, catalogue)
+        yield from _left_out(own, query, catalogue)
 
 
-def _waiting(folders: Iterable[Path], catalogue: Catalogue, space: VectorSpace) -> int:
-    """How many contents have no vector in this space yet; 40 ms at 100,000."""
-    ids: set[int] = set()
-    return len(ids.union(*(catalogue.not_embedded(folder, space) for folder in folders)))
+def _is_asked(folder: Folder, query: Query) -> bool:
+    """Whether the query is about photos of this folder too."""
+    scope = query.folder
+    return scope is None or folder.path.is_relative_to(scope) or scope.is_relative_to(folder.path)
 
 
-def _left_out(own: int, catalogue: Catalogue) -> Iterator[str]:
-    copies = len(catalogue.photos_of([own]).get(own, ()))
+def _left_out(own: int, query: Query, catalogue: Catalogue) -> Iterator[str]:
+    photos = catalogue.photos_of([own]).get(own, ())
+    copies = sum(_lies_in(photo, query.folder) for photo in photos)
     if copies == 1:
         yield "The query picture itself is left out."
     elif copies:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,21 @@ def test_a_damaged_catalogue_leaves_the_library_unlocked(tmp_path: Path) -> None
     for _ in range(2):
         with pytest.raises(LibraryDamaged, match=r"catalogue\.sqlite"):
             Library(tmp_path)
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_bytes(b"")])
+def test_a_catalogue_that_is_gone_is_told(
+    lose: Callable[[Path], object], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Library(tmp_path) as library:
+        (library.folder / "index").mkdir()
+        catalogue = library.catalogue.path
+    Library(tmp_path).close()
+    assert not caplog.records
+    lose(catalogue)
+    with Library(tmp_path) as library:
+        assert library.catalogue.photo_count() == 0
+    assert f"{catalogue} is gone" in caplog.text
 
 
 def test_a_disk_that_is_nearly_full_is_told(tmp_path: Path) -> None:

@@ -226,6 +226,24 @@ def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path, index: M
         MilvusIndex(tmp_path, SPACE, reserve_bytes=10**18)
 
 
+def test_what_is_there_can_be_searched_on_a_full_disk(tmp_path: Path) -> None:
+    index = MilvusIndex(tmp_path, SPACE, reserve_bytes=0)
+    index.insert([1, 2], vectors(2))
+    index.close()
+    file = tmp_path / engine_folder() / f"img_{SPACE.key}.db"
+    again = MilvusIndex(tmp_path, SPACE, reserve_bytes=10**18)
+    try:
+        assert [id_ for id_, _ in again.search(vectors(2)[1], 1)] == [2]
+        with pytest.raises(NoSpace):
+            again.insert([3], vectors(1))
+        with pytest.raises(NoSpace):  # it is not given up for an empty one that cannot be filled
+            again._engine.start_empty()
+        assert file.exists()
+        assert again.count() == 2
+    finally:
+        again.close()
+
+
 def test_searching_goes_on_while_another_thread_writes(index: MilvusIndex) -> None:
     target = vectors(1, seed=5)
     index.insert([1], target)
@@ -371,7 +389,11 @@ def _middle_garbled(file: Path) -> None:
 @CHILD
 @pytest.mark.parametrize("damage", [_empty, _cut, _head_garbled, _middle_garbled])
 def test_a_damaged_file_is_made_anew_from_the_catalogue(
-    damage: Callable[[Path], None], tmp_path: Path, catalogue: Catalogue
+    damage: Callable[[Path], None],
+    tmp_path: Path,
+    catalogue: Catalogue,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     first = MilvusIndex(tmp_path, SPACE, reserve_bytes=0)
     list(first.reconcile(catalogue))
@@ -384,6 +406,8 @@ def test_a_damaged_file_is_made_anew_from_the_catalogue(
         assert_equal_to(again, catalogue)
     finally:
         again.close()
+    assert capfd.readouterr().err == ""  # the engine's own complaints are not for a person
+    assert {record.name for record in caplog.records} <= {"mmsearch.library"}
 
 
 # -- opening and closing -------------------------------------------------------------------

@@ -59,6 +59,20 @@ def test_empty_file(tmp_path: Path) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(QueryProblem, match=r"nowhere\.jpg: there is no such file"):
         picture_from_file(tmp_path / "nowhere.jpg")
+    (tmp_path / "file").touch()
+    with pytest.raises(QueryProblem, match="there is no such file"):
+        picture_from_file(tmp_path / "file" / "below.jpg")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are of another kind there")
+def test_file_in_a_locked_folder_is_not_called_missing(plain_folder: Path) -> None:
+    locked = plain_folder / "locked"
+    locked.mkdir()
+    (locked / "red.png").write_bytes(_png())
+    locked.chmod(0)
+    with pytest.raises(QueryProblem, match=r"red\.png cannot be used .* not permitted"):
+        picture_from_file(locked / "red.png")
+    locked.chmod(0o700)
 
 
 def test_folder(tmp_path: Path) -> None:

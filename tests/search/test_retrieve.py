@@ -272,6 +272,8 @@ def test_photos_without_a_vector_are_told(empty_shop: Shop) -> None:
         "2 photos cannot be found yet; index their folder to have them searched.",
     )
     assert shop.search(Query("red", folder=shop.photos / "new")).notices == ()
+    (shop.photos / "old").rename(shop.photos / "unplugged")
+    assert "cannot be found yet" not in "".join(shop.search(Query("red")).notices)
 
 
 def test_drive_that_is_away_is_told(empty_shop: Shop) -> None:
@@ -285,3 +287,26 @@ def test_drive_that_is_away_is_told(empty_shop: Shop) -> None:
     results = shop.search(Query("red"))
     assert [hit.photo.path.name for hit in results.hits] == ["blue.png"]
     assert results.notices == (f"Not searched, since the drive is not connected: {drive}.",)
+    assert shop.search(Query("red", folder=drive / "summer")).notices == results.notices
+    assert shop.search(Query("red", folder=home)).notices == ()
+
+
+def test_photos_of_a_drive_that_is_away_take_no_places(empty_shop: Shop) -> None:
+    shop = empty_shop
+    drive, home = shop.photos / "drive", shop.photos / "home"
+    for width in range(1, 120):
+        write_photo(drive / f"{width}.png", "red", (width, 4))
+    for colour in ("darkred", "blue", "green"):
+        write_photo(home / f"{colour}.png", colour)
+    shop.add(drive)
+    shop.add(home)
+    drive.rename(shop.photos / "unplugged")
+    assert shop.names(Query("red", limit=2)) == shop.names(Query("red", folder=home, limit=2))
+    assert set(shop.names(Query("red"))) == {"darkred.png", "blue.png", "green.png"}
+
+
+def test_a_query_picture_that_lies_elsewhere_is_not_told(shop: Shop) -> None:
+    query = Query(picture=_red(shop), folder=shop.photos / "z")
+    assert shop.search(query).notices == ("The query picture itself is left out.",)
+    query = replace(query, folder=shop.photos / "colours" / "none")
+    assert shop.search(query).notices == (f"No photos of the library lie in {query.folder}.",)
