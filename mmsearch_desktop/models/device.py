@@ -34,7 +34,7 @@ class Device:
     memory_bytes: int | None  # all of it, not what is free; None where the system does not say
 
 
-def best_device() -> Device:
+def best_device(*, window: bool = True) -> Device:
     """The first that really computes of: CUDA, XPU, MPS, processor. Imports torch.
 
     A card that is listed but cannot add two numbers (driver too old, card too new for this
@@ -43,15 +43,15 @@ def best_device() -> Device:
     for device in _cards():
         trouble = _trouble_with(device)
         if trouble is None:
-            _leave_a_core_for_the_window()
+            _limit_threads(spare_a_core=window)
             return device
         _log.warning("%s cannot be used and is passed over: %s", device.name, trouble)
-    return cpu()
+    return cpu(window=window)
 
 
-def cpu() -> Device:
-    """The processor. Imports torch and leaves one core free of its threads, for the window."""
-    _leave_a_core_for_the_window()
+def cpu(*, window: bool = True) -> Device:
+    """The processor. Imports torch and leaves one core free of its threads, if for a window."""
+    _limit_threads(spare_a_core=window)
     return Device("cpu", _processor_name(), "cpu", "float32", _memory_bytes())
 
 
@@ -104,11 +104,11 @@ def _trouble_with(device: Device) -> str | None:
         return str(error).partition("\n")[0]
 
 
-def _leave_a_core_for_the_window() -> None:
+def _limit_threads(*, spare_a_core: bool) -> None:
     """Never raises the number: a person may have lowered it with OMP_NUM_THREADS."""
     import torch
 
-    wanted = max(1, min(torch.get_num_threads(), _usable_cores() - 1))
+    wanted = max(1, min(torch.get_num_threads(), _usable_cores() - spare_a_core))
     if wanted != torch.get_num_threads():
         torch.set_num_threads(wanted)
 
@@ -148,13 +148,66 @@ class _MemoryStatus(ctypes.Structure):
         ("length", ctypes.c_uint32),
         ("load", ctypes.c_uint32),
         ("total", ctypes.c_uint64),
-        ("rest", ctypes.c_uint64 * 6),
+        ("available", ctypes.c_uint64),
+        ("rest", ctypes.c_uint64 * 5),
     ]
 
 
-def _windows_memory_bytes() -> int | None:
+def _windows_memory() -> _MemoryStatus | None:
     status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
     kernel = getattr(ctypes, "windll", None)
     if kernel is None or not kernel.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
         return None
-    return int(status.total)
+    return status
+
+
+def _windows_memory_bytes() -> int | None:
+    status = _windows_memory()
+    return None if status is None else int(status.total)
+
+
+# ------------------------------------------------------------------- does a large model fit
+
+
+def free_bytes(device: Device) -> int | None:
+    """Memory that a new model could take on this device now; None where nobody says."""
+    import torch
+
+    if device.kind == "cuda":
+        return int(torch.cuda.mem_get_info(device.torch_name)[0])
+    if device.kind == "xpu":
+        return int(torch.xpu.mem_get_info(device.torch_name)[0])
+    available = _available_linux() or _available_windows()
+    if available is None and device.memory_bytes is not None:
+        return device.memory_bytes * 3 // 4  # macOS gives memory back as it is asked for
+    return available
+
+
+def _available_linux() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return None
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return int(found[0]) * 1024 if found else None
+
+
+def _available_windows() -> int | None:
+    status = _windows_memory()
+    return None if status is None else int(status.available)
+
+
+def has_bfloat16(device: Device) -> bool:
+    """Whether it computes in bfloat16 itself; NVIDIA's cards of before Ampere only imitate it."""
+    import torch
+
+    if device.kind == "cuda" and torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return True
+
+
+def memory_text(size_bytes: int) -> str:
+    """ "11.3 GB", "7.2 MB"."""
+    return (
+        f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e8 else f"{max(size_bytes, 0) / 1e6:.1f} MB"
+    )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def cut_ids(tokenizer: Tokenizer, words: str, limit: int) -> list[int]:
     """First token, words, end token; cut to `limit` of them, keeping the end token."""
-    ids: list[int] = tokenizer.encode(_encodable(words)).ids
+    ids: list[int] = tokenizer.encode(encodable(words)).ids
     return ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
 
 
@@ -43,7 +43,7 @@ def cut_notice(tokenizer: Tokenizer, words: str, limit: int) -> str | None:
 
 def characters_read(tokenizer: Tokenizer, words: str, limit: int) -> int | None:
     """How many characters `cut_ids` keeps; None where it keeps all."""
-    encoding = tokenizer.encode(_encodable(words))
+    encoding = tokenizer.encode(encodable(words))
     if len(encoding.ids) <= limit:
         return None
     read: int = encoding.offsets[limit - 2][1] if limit > 2 else 0  # the end token comes last
@@ -57,7 +57,7 @@ def too_long(read: int, characters: int) -> str:
     )
 
 
-def _encodable(words: str) -> str:
+def encodable(words: str) -> str:
     """Without halves of characters, which text from a clipboard or a file name may hold."""
     return words.encode("utf-8", "replace").decode("utf-8")
 
@@ -78,9 +78,9 @@ _DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 _LONGEST_ASPECT = 8  # only the centre square is seen; longer pictures only cost memory
 
 
-def without_far_ends(picture: Image.Image) -> Image.Image:
+def without_far_ends(picture: Image.Image, longest_aspect: int = _LONGEST_ASPECT) -> Image.Image:
     """The middle of a very long picture; every other one whole."""
-    longest = _LONGEST_ASPECT * min(picture.size)
+    longest = longest_aspect * min(picture.size)
     width, height = (min(pixels, longest) for pixels in picture.size)
     left, top = (picture.width - width) // 2, (picture.height - height) // 2
     return picture.crop((left, top, left + width, top + height))

@@ -127,7 +127,8 @@ class Hub:
                 yield from _write(response, part, have)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
             raise DownloadFailed(
-                f"{address}: cannot be fetched: {error}. Check {ENDPOINT_VARIABLE}, if it is set."
+                f"{address}: cannot be fetched: {_sentence(error)} Check {ENDPOINT_VARIABLE}, if it"
+                " is set."
             ) from error
         except httpx.RequestError as error:
             answered = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
@@ -246,7 +247,12 @@ def _size(part: Path) -> int:
 
 def _gave_up(address: str, trouble: Exception, here: int) -> DownloadFailed:
     kept = " What came so far is kept: try again to go on from there." if here else ""
-    return DownloadFailed(f"{address}: could not be fetched: {trouble}.{kept}")
+    return DownloadFailed(f"{address}: could not be fetched: {_sentence(trouble)}{kept}")
+
+
+def _sentence(trouble: Exception) -> str:
+    text = str(trouble)
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _network_trouble(error: httpx.RequestError) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import glob
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,18 +81,23 @@ def missing_files(offer: Offer, models_folder: Path) -> list[OfferFile]:
     return [file for file in offer.files if not seems_there(file, folder, record)]
 
 
-def checked_revision(offer: Offer, models_folder: Path) -> str:
-    """The first digits of the sha256 of an installed offer's weights.
-
-    Reads only what changed since it was found right, and what was put there by hand. Raises
-    WeightsMissing, WeightsDamaged or WeightsUnknown naming the file.
-    """
+def require_there(offer: Offer, models_folder: Path) -> None:
+    """By size alone. WeightsMissing saying which files go where."""
     missing = [file.local for file in missing_files(offer, models_folder)]
     if missing:
         raise WeightsMissing(
             f"{offer.title} is not installed; missing, or of a wrong size: {', '.join(missing)}.\n"
             f"{where_files_go(offer, models_folder)}"
         )
+
+
+def checked_revision(offer: Offer, models_folder: Path) -> str:
+    """The first digits of the sha256 of an installed offer's weights.
+
+    Reads only what changed since it was found right, and what was put there by hand. Raises
+    WeightsMissing, WeightsDamaged or WeightsUnknown naming the file.
+    """
+    require_there(offer, models_folder)
     folder = offer.folder(models_folder)
     record = read_record(folder)
     for path in damaged_conversions(folder, record):
@@ -106,6 +113,15 @@ def file_sha256(path: Path) -> str:
     """Of the file's bytes, hexadecimal; remembered while its size and time stay the same."""
     facts = path.stat()
     return _sha256_of(str(path), facts.st_size, facts.st_mtime_ns)
+
+
+def weights_sha256(path: Path) -> str:
+    """Of a model's weights; of all parts together where the file is the first of several."""
+    first = re.fullmatch(r"(.+)-00001-(of-\d{5}\.safetensors)", path.name)
+    if first is None:
+        return file_sha256(path)
+    parts = sorted(path.parent.glob(f"{glob.escape(first[1])}-?????-{first[2]}"))
+    return hashlib.sha256("".join(file_sha256(part) for part in parts).encode()).hexdigest()
 
 
 @functools.lru_cache(maxsize=64)

@@ -50,6 +50,7 @@ from mmsearch_desktop.models.checkpoint import (
     read_json,
     read_metadata,
     save_converted,
+    tokenizer_trouble,
 )
 from mmsearch_desktop.models.embedding import (
     batch_size,
@@ -382,7 +383,7 @@ class _Parts:
         try:
             with torch.device("meta"):
                 return VisualizedBge(self.flavour, self.tower, self.text)
-        except ValueError as problem:  # such as a width that its heads do not divide
+        except (ArithmeticError, RuntimeError, ValueError) as problem:  # a width below 0, no heads
             place = self.text_folder / "config.json"
             raise WeightsDamaged(f"{place}: describes no possible model ({problem}).") from problem
 
@@ -425,7 +426,8 @@ def _text_config(values: dict[str, Any], flavour: Flavour, path: Path) -> PreTra
         sizes = {name: values[name] for name in _TEXT_SIZES}
         return flavour.config_class(**sizes, **_ATTENTION)
     except (StrictDataclassError, TypeError, ValueError) as problem:
-        raise WeightsDamaged(f"{path}: has a value of the wrong kind ({problem}).") from problem
+        reason = " ".join(str(problem).split())
+        raise WeightsDamaged(f"{path}: has a value of the wrong kind ({reason}).") from problem
 
 
 def _tower_config(path: Path) -> TowerConfig | None:
@@ -528,12 +530,10 @@ def _open_tokenizer(parts: _Parts) -> Tokenizer:
     """The text model's own tokenizer, neither cutting nor padding; safe in several threads."""
     path = parts.text_folder / "tokenizer.json"
     read_json(path)
-    try:
+    with tokenizer_trouble(path):
         wrapped = parts.flavour.tokenizer_class.from_pretrained(
             parts.text_folder, local_files_only=True
         )
-    except (OSError, TypeError, ValueError, LookupError) as problem:
-        raise WeightsDamaged(f"{path}: is no tokenizer ({problem}).") from problem
     tokenizer: Tokenizer = wrapped.backend_tokenizer
     tokenizer.no_truncation()
     tokenizer.no_padding()

@@ -18,6 +18,8 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import filelock
+
 from mmsearch_desktop.domain import (
     DownloadFailed,
     ModelProblem,
@@ -80,16 +82,23 @@ def download(
         )
     folder = offer.folder(models_folder)
     meter = _Meter(offer.size_bytes)
-    with _disk_trouble(folder, DownloadFailed), Hub(base_url, patience) as hub:
-        folder.mkdir(parents=True, exist_ok=True)
+    with (
+        _disk_trouble(folder, DownloadFailed),
+        _alone_with(folder),
+        Hub(base_url, patience) as hub,
+    ):
         for path in damaged_conversions(folder, read_record(folder)):
             path.unlink()
-        _require_room(missing_files(offer, models_folder), folder)
+        _require_room(offer, models_folder, DownloadFailed)
         for file in offer.files:
             meter.begin(file)
             yield from meter.items()
             if not _is_right_already(file, folder):
-                yield from _download_file(hub, file, folder, meter, accept_unknown)
+                with _other_ways_told(file, offer, models_folder):
+                    announced = yield from _fetch(hub, file, folder, meter, accept_unknown)
+                yield from _put_in_place(
+                    file, folder, announced, meter, accept_unknown=accept_unknown
+                )
             meter.end(file, folder)
         yield from _convert(offer, folder, meter)
 
@@ -107,12 +116,31 @@ def import_folder(
     meter = _Meter(offer.size_bytes)
     with _disk_trouble(target, ModelProblem):
         sources = _found_below(folder, offer, models_folder)
-        target.mkdir(parents=True, exist_ok=True)
-        for file in offer.files:
-            meter.begin(file)
-            yield from _import_file(file, sources[file.local], target, meter, accept_unknown)
-            meter.end(file, target)
-        yield from _convert(offer, target, meter)
+        with _alone_with(target):
+            _require_room(offer, models_folder, ModelProblem)
+            for file in offer.files:
+                meter.begin(file)
+                yield from _import_file(file, sources[file.local], target, meter, accept_unknown)
+                meter.end(file, target)
+            yield from _convert(offer, target, meter)
+
+
+@contextlib.contextmanager
+def _alone_with(folder: Path) -> Iterator[None]:
+    """Two programs would write into one part file. Makes the folder; the lock lies beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(f"{folder}.lock", timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout as problem:
+        raise ModelProblem(
+            f"{folder}: its files are being fetched or imported by another window or command. Wait"
+            " until that is done."
+        ) from problem
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _is_right_already(file: OfferFile, folder: Path) -> bool:
@@ -128,43 +156,58 @@ def _is_right_already(file: OfferFile, folder: Path) -> bool:
     return True
 
 
-def _require_room(missing: list[OfferFile], folder: Path) -> None:
-    needed = sum(file.size_bytes for file in missing)
+def _require_room(offer: Offer, models_folder: Path, kind: type[ModelProblem]) -> None:
+    """For what is missing, and once more for weights that are converted."""
+    folder = offer.folder(models_folder)
+    needed = sum(file.size_bytes for file in missing_files(offer, models_folder))
+    if not (
+        offer.weights.local.endswith(".safetensors")
+        or conversions(offer.weights, read_record(folder))
+    ):
+        needed += offer.weights.size_bytes
+    needed -= sum(part.stat().st_size for part in folder.rglob("*.part"))
     free = shutil.disk_usage(folder).free
-    come = sum(part.stat().st_size for part in folder.rglob("*.part"))
-    if needed - come > free:
-        raise DownloadFailed(
-            f"{folder}: {size_text(needed - come)} are to come and only {size_text(free)} are free "
+    if needed > free:
+        raise kind(
+            f"{folder}: {size_text(needed)} are to be written and only {size_text(free)} are free "
             "on this disk. Free some space, or choose another data folder."
         )
 
 
-def _download_file(
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a file comes from, and what is said of it there."""
+
+    place: str  # address or path
+    sha256: str | None = None  # as announced
+
+
+def _fetch(
     hub: Hub, file: OfferFile, folder: Path, meter: _Meter, accept_unknown: bool
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, _Source]:
     address = file.address or hub.address(file.repo, file.revision, file.path)
     part = _part(folder / file.local)
     part.parent.mkdir(parents=True, exist_ok=True)
-    with _page_named(file):
-        for arrival in hub.fetch(address, part):
-            total = arrival.total_bytes
-            if total is not None:  # said before a byte is written: another edition is not fetched
-                require_right(file, address, total, arrival.sha256, accept_unknown=accept_unknown)
-                meter.file_has(total)
-            yield from meter.items(arrival.bytes_here)
-    yield from _put_in_place(file, part, folder, address, meter, accept_unknown=accept_unknown)
+    sha256 = None
+    for arrival in hub.fetch(address, part):
+        total = arrival.total_bytes
+        if total is not None:  # said before a byte is written: another edition is not fetched
+            require_right(file, address, total, arrival.sha256, accept_unknown=accept_unknown)
+            meter.file_has(total)
+            sha256 = arrival.sha256
+        yield from meter.items(arrival.bytes_here)
+    return _Source(address, sha256)
 
 
 @contextlib.contextmanager
-def _page_named(file: OfferFile) -> Iterator[None]:
-    """Where a file that is not on the hub cannot be fetched, its page may know another place."""
+def _other_ways_told(file: OfferFile, offer: Offer, models_folder: Path) -> Iterator[None]:
+    """Where a file cannot be fetched, a person may bring it."""
     try:
         yield
     except DownloadFailed as problem:
-        if file.address is None:
-            raise
+        page = "" if file.address is None else f" {file.page} says where else it lies."
         raise DownloadFailed(
-            f"{problem} {file.page} says where else it lies: fetch it there, and import it."
+            f"{problem}{page}\nOr bring the files yourself: {where_files_go(offer, models_folder)}"
         ) from problem
 
 
@@ -186,7 +229,7 @@ def _import_file(
     try:
         yield from _copy(source, part, meter)
         yield from _put_in_place(
-            file, part, folder, str(source), meter, accept_unknown=accept_unknown
+            file, folder, _Source(str(source)), meter, accept_unknown=accept_unknown
         )
     finally:
         forget(part)
@@ -202,13 +245,16 @@ def _copy(source: Path, part: Path, meter: _Meter) -> Iterator[Progress]:
 
 
 def _put_in_place(
-    file: OfferFile, part: Path, folder: Path, source: str, meter: _Meter, *, accept_unknown: bool
+    file: OfferFile, folder: Path, source: _Source, meter: _Meter, *, accept_unknown: bool
 ) -> Iterator[Progress]:
     """Gives a whole part its own name if it is right, and removes it if not."""
+    part = _part(folder / file.local)
+    place = source.place
     sha256 = yield from _hash(part, meter)
     size_bytes = part.stat().st_size
     try:
-        agreed = require_right(file, source, size_bytes, sha256, accept_unknown=accept_unknown)
+        _require_announced(source, sha256)
+        agreed = require_right(file, place, size_bytes, sha256, accept_unknown=accept_unknown)
     except WeightsDamaged:
         forget(part)
         raise
@@ -216,7 +262,16 @@ def _put_in_place(
         (folder / local).unlink(missing_ok=True)
     part.replace(folder / file.local)
     forget(part)
-    note(folder, {file.local: found_right(folder / file.local, sha256, source, agreed=agreed)})
+    note(folder, {file.local: found_right(folder / file.local, sha256, place, agreed=agreed)})
+
+
+def _require_announced(source: _Source, sha256: str) -> None:
+    """What is known of no file here, the hub may know."""
+    if source.sha256 is not None and source.sha256 != sha256:
+        raise WeightsDamaged(
+            f"{source.place}: other bytes came than it announces (sha256 {sha256} where"
+            f" {source.sha256} is announced). Fetch it again."
+        )
 
 
 def _hash(path: Path, meter: _Meter) -> Generator[Progress, None, str]:

@@ -6,17 +6,20 @@ import contextlib
 import io
 import os
 import pickle
+import shutil
 import tempfile
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 
-from mmsearch_desktop.domain import ModelProblem, WeightsDamaged, WeightsMissing
+from mmsearch_desktop.domain import ModelProblem, NoSpace, WeightsDamaged, WeightsMissing
 from mmsearch_desktop.models.checkpoint import (
     check_keys,
     read_checkpoint,
@@ -144,6 +147,28 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ModelProblem, match="could not be written"):
         save_converted(_TENSORS, tmp_path / "w.safetensors", {})
     assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
+
+
+def test_a_disk_too_full_for_it_is_told_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3))
+    with pytest.raises(NoSpace, match=r"w\.safetensors: the disk is too full.*Free some space"):
+        save_converted(_TENSORS, tmp_path / "w.safetensors", {})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("problem", [SafetensorError("I/O (os error 28)"), OSError(28, "full")])
+def test_a_disk_that_fills_meanwhile_is_told(
+    problem: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(NoSpace, match="too full"):
+        save_converted(_TENSORS, tmp_path / "w.safetensors", {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_writing_replaces_the_old_file(tmp_path: Path) -> None:

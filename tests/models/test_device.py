@@ -42,10 +42,12 @@ def test_the_best_device_computes() -> None:
     assert float(values.sum()) == 4
 
 
-def test_one_core_is_left_for_the_window() -> None:
-    torch.set_num_threads(64)
-    device.cpu()
+def test_one_core_is_left_for_the_window_and_none_by_a_command() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    torch.set_num_threads(64)
+    device.cpu(window=False)
+    assert torch.get_num_threads() == (cores or 1)
+    device.cpu()
     assert torch.get_num_threads() == max(1, (cores or 1) - 1)
 
 
@@ -75,6 +77,14 @@ def test_a_card_that_cannot_compute_is_passed_over(
     _pretend_cuda(monkeypatch, *[(f"card {i}", 8, 2**33 + i) for i in range(64)])
     assert device.best_device().torch_name != "cuda:63"  # no computer has that many
     assert "card 63 cannot be used and is passed over" in caplog.text
+
+
+def test_memory_is_spoken_of_in_round_figures() -> None:
+    assert [device.memory_text(size) for size in (11_340_000_000, 7_200_000, -1)] == [
+        "11.3 GB",
+        "7.2 MB",
+        "0.0 MB",
+    ]
 
 
 @pytest.mark.gpu

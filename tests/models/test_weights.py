@@ -36,6 +36,7 @@ from tests.models.local_hub import (
     lay_out,
     local_hub,
     redirect,
+    serve,
     small_offer,
     status,
     trickle,
@@ -213,6 +214,44 @@ def test_a_file_of_unknown_hash_is_checked_against_what_came(
     assert [check.ok for check in verify(offer, models)] == [False, True, True]
 
 
+def test_a_file_of_unknown_hash_is_what_the_hub_announced(server: LocalHub, models: Path) -> None:
+    offer = small_offer(sha256=None)
+    server.behave.extend([redirect, lambda handler, _: serve(handler, OTHER)])
+    with pytest.raises(WeightsDamaged, match="other bytes came than it announces"):
+        _download(server, models, offer)
+    assert _names(models / "small") == set()
+    server.behave.append(redirect)
+    _download(server, models, offer)
+    assert installed(offer, models)
+
+
+def test_one_program_at_a_time_brings_a_model(
+    server: LocalHub, models: Path, tmp_path: Path
+) -> None:
+    lay_out(tmp_path / "source")
+    first = download(small_offer(), models, offline=False, base_url=server.url, patience=QUICK)
+    next(first)
+    for second in (
+        download(small_offer(), models, offline=False, base_url=server.url, patience=QUICK),
+        import_folder(small_offer(), tmp_path / "source", models),
+    ):
+        with pytest.raises(ModelProblem, match="by another window or command"):
+            next(second)
+    first.close()  # type: ignore[attr-defined] # it is a generator
+    _download(server, models)
+    assert installed(small_offer(), models)
+
+
+def test_without_a_network_it_says_where_files_go(models: Path) -> None:
+    gone = download(
+        small_offer(), models, offline=False, base_url="http://127.0.0.1:9", patience=QUICK
+    )
+    with pytest.raises(DownloadFailed, match="bring the files yourself: Small model") as failed:
+        list(gone)
+    assert "text_model/config.json" in str(failed.value)
+    assert str(models / "small") in str(failed.value)
+
+
 def test_a_file_missing_on_the_hub_is_named(server: LocalHub, models: Path) -> None:
     del server.files["/some/text-model/resolve/main/tokenizer.json"]
     with pytest.raises(DownloadFailed, match=r"text-model/resolve/main/tokenizer\.json.*404"):
@@ -230,11 +269,18 @@ def test_a_connection_that_breaks_for_good_keeps_what_came(server: LocalHub, mod
 
 
 def test_too_little_room_is_said_before_anything_is_fetched(
-    server: LocalHub, models: Path, monkeypatch: pytest.MonkeyPatch
+    server: LocalHub, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(DownloadFailed, match="only 1 kB are free"):
         _download(server, models)
+    assert not server.requests
+    with pytest.raises(ModelProblem, match="only 1 kB are free"):
+        list(import_folder(small_offer(), lay_out(tmp_path / "source"), models))
+    room = SimpleNamespace(free=small_offer().size_bytes + 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: room)
+    with pytest.raises(DownloadFailed, match="2 MB are to be written and only 1 MB"):
+        _download(server, models)  # the weights are to be converted, too
     assert not server.requests
 
 
