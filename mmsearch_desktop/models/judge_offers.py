@@ -14,7 +14,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch_desktop.domain import ModelProblem, WeightsMissing
+from mmsearch_desktop.domain import JudgeName, ModelProblem, WeightsMissing
 from mmsearch_desktop.models.offers import (
     OFFERS,
     Offer,
@@ -133,6 +133,23 @@ def open_judge(
     from mmsearch_desktop.models.phi3_steps import finish
 
     return finish(opening_judge(choice, models_folder=models_folder, device=device, judges=judges))
+
+
+def name_of(
+    choice: str,
+    *,
+    models_folder: Path,
+    device: Device | None = None,
+    judges: Sequence[Offer] = JUDGES,
+) -> JudgeName:
+    """Who it would be, so that what it said before is found without opening it.
+
+    Raises as opening does. Imports torch, to ask for free memory.
+    """
+    from mmsearch_desktop.models import phi3_judge
+
+    folder, name = place_of(choice, models_folder, judges)
+    return phi3_judge.name_of(folder, _device(device), name=name)
 
 
 def plan_of(

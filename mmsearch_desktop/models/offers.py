@@ -12,12 +12,16 @@ bytes for each of its numbers, and its sha256 unknown. Scores behind `good_at` a
 for BGE-VL and those compared with it there. MagicLens: its README for where the files lie and
 for the CIRCO figures of the published files, the same table 1 for the paper's; their size is four
 bytes for each number of the official parameter tree, and their sha256 unknown; the vocabulary's
-sha256 was worked out again from the file of OpenAI's CLIP.
+sha256 was worked out again from the file of OpenAI's CLIP. Qwen3-VL-Embedding: the hub's listing
+of that commit (sizes, and the sha256 of weights and tokenizer) and that of config.json, as several
+projects that pin it repeat them; scores of the README of its makers (8ce3aab).
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +34,7 @@ from mmsearch_desktop.models.hub import HUB
 
 if TYPE_CHECKING:
     from mmsearch_desktop.models.device import Device
+    from mmsearch_desktop.models.recommendations import Use
 
 _PACKAGE = "mmsearch_desktop.models"
 _GITHUB = "https://github.com"
@@ -98,18 +103,30 @@ class Layout:
     module: str  # its full name; has open_embedder, and convert where that is needed
     weights: tuple[str, ...]  # patterns; the first file that matches gives the revision
     beside: tuple[str, ...]  # files that lie there too
+    model_type: str | None = None  # what its config.json must say, where the names say too little
 
     def weights_in(self, folder: Path) -> Path | None:
         """The weights, or None where the folder does not look like this."""
         if not all((folder / name).is_file() for name in self.beside):
             return None
+        if self.model_type is not None and _model_type(folder) != self.model_type:
+            return None
         found = (path for pattern in self.weights for path in sorted(folder.glob(pattern)))
         return next((path for path in found if path.is_file()), None)
+
+
+def _model_type(folder: Path) -> str | None:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return config.get("model_type") if isinstance(config, dict) else None
 
 
 _VISUALIZED_BGE = f"{_PACKAGE}.visualized_bge"
 _BGE_VL = f"{_PACKAGE}.bge_vl"
 _MAGICLENS = f"{_PACKAGE}.magiclens"
+_QWEN3_VL_EMBEDDING = f"{_PACKAGE}.qwen3_vl_embedding"
 LAYOUTS: tuple[Layout, ...] = (
     Layout(
         _VISUALIZED_BGE,
@@ -118,6 +135,13 @@ LAYOUTS: tuple[Layout, ...] = (
         ("text_model/config.json", "text_model/tokenizer.json"),
     ),
     Layout(_VISUALIZED_BGE, ("Visualized_*.pth",), ("config.json", "tokenizer.json")),
+    # before BGE-VL, whose files have the same names
+    Layout(
+        _QWEN3_VL_EMBEDDING,
+        ("model-00001-of-*.safetensors", "model.safetensors"),
+        ("config.json", "tokenizer.json"),
+        "qwen3_vl",
+    ),
     Layout(_BGE_VL, ("model.safetensors",), ("config.json", "vocab.json", "merges.txt")),
     # the official file first, as above
     *(
@@ -201,6 +225,11 @@ def _magiclens(size: str, numbers: int) -> tuple[OfferFile, ...]:
 def _clip(name: str, size_bytes: int, sha256: str) -> OfferFile:
     commit = "32bd64288804d66eefd0ccbe215aa642df71cc41"
     return OfferFile("openai/clip-vit-large-patch14", commit, name, name, size_bytes, sha256)
+
+
+def _qwen(name: str, size_bytes: int, sha256: str) -> OfferFile:
+    commit = "9f2f7e710d6d81056aa5c0a4f04764fec6bb7bda"
+    return OfferFile("Qwen/Qwen3-VL-Embedding-2B", commit, name, name, size_bytes, sha256)
 
 
 _LICENCE_NOTE = (
@@ -408,6 +437,45 @@ OFFERS: tuple[Offer, ...] = (
             "graphics card"
         ),
     ),
+    Offer(
+        name="qwen3-vl-embedding-2b",
+        title="Qwen3-VL-Embedding 2B (many languages)",
+        architecture=_QWEN3_VL_EMBEDDING,
+        files=(
+            _qwen(
+                "model.safetensors",
+                4_255_140_312,
+                "c73fa9caeddeb3ff831d46c085a7a5708343248ca777e90f2d486964464509c1",
+            ),
+            _qwen(
+                "config.json",
+                1_570,
+                "9172f55b0b9cce70b7f67b10c58a408ccf3ec15c587e6efd4d5f41631237fded",
+            ),
+            _qwen(
+                "tokenizer.json",
+                11_423_705,
+                "def76fb086971c7867b829c23a26261e38d9d74e02139253b38aeb9df8b4b50a",
+            ),
+        ),
+        licence="Apache-2.0",
+        licence_note="Apache-2.0 by the hub page and by the LICENSE file of its makers' code.",
+        dimensions=1024,
+        languages="over 30 languages",
+        good_at=(
+            "Words alone, in many languages and in whole sentences; a picture together with words; "
+            "small things and print, for it sees whole photos of about 600 × 600 pixels. Published "
+            "by its makers: 74.8 on picture retrieval of MMEB-V2 (twelve tests; GME 2B 66.9, "
+            "VLM2Vec-V2 69.5). The first choice with 8 GB or more of graphics memory"
+        ),
+        bad_at=(
+            "Slow without a graphics card: some 60 times the work of Visualized BGE base for each "
+            "photo, so seconds to a minute on a processor, and 5 to 9 GB of memory. Photos "
+            "are shown to it smaller than its makers showed them, and half of each vector is kept: "
+            "expect it to be somewhat weaker than the published figures. For a picture "
+            "together with words nothing is published on CIRCO, where BGE-VL is strong"
+        ),
+    ),
 )
 
 
@@ -418,6 +486,13 @@ def offer_named(name: str, offers: Sequence[Offer] = OFFERS) -> Offer:
             return offer
     known = ", ".join(offer.name for offer in offers)
     raise ModelProblem(f"There is no model called “{name}”. Choose one of: {known}.")
+
+
+def recommended(use: Use, device: Device) -> Offer:
+    """The embedder to choose for a use on a device; `recommendations.advice` says why."""
+    from mmsearch_desktop.models.recommendations import advice  # which knows this module
+
+    return advice(use, device).offer
 
 
 def installed(offer: Offer, models_folder: Path) -> bool:
@@ -433,13 +508,15 @@ def open_embedder(
     models_folder: Path,
     preparation: Preparation = Preparation.APP,
     device: Device | None = None,
+    window: bool = True,
     offers: Sequence[Offer] = OFFERS,
     layouts: Sequence[Layout] = LAYOUTS,
 ) -> Embedder:
     """Opens an offer by its name, or any folder that holds a model. Slow; imports torch.
 
-    The revision in the vectors' space is the start of the weights' sha256. Raises WeightsMissing
-    saying which files go where, WeightsDamaged, or ModelProblem for an unknown choice.
+    The revision in the vectors' space is the start of the weights' sha256. `window`: leave a core
+    to it, where no device is given. Raises WeightsMissing saying which files go where,
+    WeightsDamaged, or ModelProblem for an unknown choice.
     """
     from mmsearch_desktop.models import installed  # which knows this module
     from mmsearch_desktop.models.device import best_device
@@ -452,15 +529,28 @@ def open_embedder(
         folder = _folder_chosen(choice, offers)
         layout, weights = layout_of(folder, layouts)
         name, module = folder.name, layout.module
-        revision = installed.file_sha256(weights)[: installed.REVISION_DIGITS]
+        revision = installed.weights_sha256(weights)[: installed.REVISION_DIGITS]
     embedder = load_module(module).open_embedder(
         folder,
         name=name,
         revision=revision,
         preparation=preparation,
-        device=device or best_device(),
+        device=device or best_device(window=window),
     )
     return cast("Embedder", embedder)
+
+
+def place_of(choice: str, models_folder: Path, offers: Sequence[Offer] = OFFERS) -> Path:
+    """The folder with the files of a choice, which are not read. Raises as `open_embedder` does."""
+    from mmsearch_desktop.models.installed import require_there  # which knows this module
+
+    offer = next((offer for offer in offers if offer.name == choice), None)
+    if offer is not None:
+        require_there(offer, models_folder)
+        return offer.folder(models_folder)
+    folder = _folder_chosen(choice, offers)
+    layout_of(folder)
+    return folder
 
 
 def load_module(name: str) -> ModuleType:
@@ -484,8 +574,10 @@ def layout_of(folder: Path, layouts: Sequence[Layout] = LAYOUTS) -> tuple[Layout
 
 
 def _folder_chosen(choice: str, offers: Sequence[Offer]) -> Path:
-    folder = Path(choice).expanduser()
-    if folder.is_dir():
+    folder = Path(choice)
+    with contextlib.suppress(RuntimeError):  # "~name" of nobody here
+        folder = folder.expanduser()
+    if os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises where a folder above is locked
         return folder.resolve()
     if any(mark in choice for mark in {os.sep, "/", os.altsep or "/"}):
         raise WeightsMissing(f"{folder}: there is no such folder. Choose another model or folder.")

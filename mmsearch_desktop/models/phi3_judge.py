@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from mmsearch_desktop.domain import DeviceOutOfMemory, ModelProblem, QueryProblem, Score, Shown
+from mmsearch_desktop.domain import (
+    DeviceOutOfMemory,
+    JudgeName,
+    ModelProblem,
+    QueryProblem,
+    Score,
+    Shown,
+)
 from mmsearch_desktop.models import phi3_loading
 from mmsearch_desktop.models.phi3_loading import FEATURE_CACHE_BYTES, LoadingPlan
 from mmsearch_desktop.models.phi3_prompt import (
@@ -399,10 +406,24 @@ def opening_judge(
     chosen = plan or phi3_loading.plan(folder, device)
     sizes = phi3_loading.read_sizes(folder)
     tokenizer = Phi3Tokenizer(folder / "tokenizer.json", sizes.decoder.vocabulary)
-    content = revision or phi3_loading.fingerprint(folder)
+    who = name_of(folder, device, name=name, revision=revision, plan=chosen)
     model = yield from phi3_loading.load(folder, chosen.precision, device)
+    return Phi3Judge(model, tokenizer, name=who.name, revision=who.revision)
+
+
+def name_of(
+    folder: Path,
+    device: Device,
+    *,
+    name: str,
+    revision: str | None = None,
+    plan: LoadingPlan | None = None,
+) -> JudgeName:
+    """Who the judge in a folder would be, were it opened now; loads nothing. Raises as opening."""
+    chosen = plan or phi3_loading.plan(folder, device)
+    content = revision or phi3_loading.fingerprint(folder)
     whole = f"{content}-{PICTURE_PATH_VERSION}-{chosen.precision}"
-    return Phi3Judge(model, tokenizer, name=name, revision=whole)
+    return JudgeName(name, whole, PROMPT_RULE_VERSION)
 
 
 def _labelled(shown: Sequence[Shown]) -> str:

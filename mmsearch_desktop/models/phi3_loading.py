@@ -6,12 +6,10 @@ safetensors. Quantisation to 4 bits: NF4 of QLoRA, arXiv 2305.14314, by bitsandb
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import importlib
 import importlib.util
 import json
-import struct
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,14 @@ import torch
 from torch import Tensor, nn
 
 from mmsearch_desktop.domain import ModelProblem, WeightsDamaged, WeightsMissing
-from mmsearch_desktop.models.checkpoint import check_keys, read_checkpoint
+from mmsearch_desktop.models.checkpoint import (
+    FILES_NEEDED,
+    check_keys,
+    read_checkpoint,
+    stored_tensors,
+    weight_files,
+)
+from mmsearch_desktop.models.device import free_bytes, has_bfloat16, memory_text
 from mmsearch_desktop.models.phi3_vision import (
     PICTURE_PATH_VERSION,
     Phi3Vision,
@@ -45,13 +50,10 @@ Precision = Literal["float32", "bfloat16", "float16", "nf4"]
 FEATURE_CACHE_BYTES = 128 * 2**20
 
 _CONFIG = "config.json"
-_INDEX = "model.safetensors.index.json"
-_SINGLE = "model.safetensors"
-_FILES_NEEDED = f"{_CONFIG}, tokenizer.json and {_SINGLE} (or its parts with {_INDEX})"
+_TOKENIZER = "tokenizer.json"
 _WORKING_BYTES = 512 * 2**20  # activations of a slice, and what libraries keep for themselves
 _NF4_BYTES = 0.5 + 0.0162  # a value: four bits, and its share of the block scales
 _SIXTEEN_BITS = ("bfloat16", "float16")
-_LONGEST_HEADER_BYTES = 100 * 2**20  # the format's own limit
 _SAMPLE_BYTES = 4096
 _WORDS_A_TAIL = 20  # tokens of a question behind a candidate's picture
 
@@ -98,16 +100,10 @@ def plan(
 
 
 def _choices(sizes: Sizes, device: Device) -> tuple[Precision, ...]:
-    half: Precision = "bfloat16" if _has_bfloat16(device) else "float16"
+    half: Precision = "bfloat16" if has_bfloat16(device) else "float16"
     stored: tuple[Precision, ...] = ("float32",) if sizes.stored_precision == "float32" else ()
     smallest: tuple[Precision, ...] = ("nf4",) if device.kind == "cuda" else ()
     return (*stored, half, *smallest)
-
-
-def _has_bfloat16(device: Device) -> bool:
-    if device.kind == "cuda" and torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return True
 
 
 def _bytes_needed(sizes: Sizes, precision: Precision) -> int:
@@ -141,8 +137,8 @@ _SPOKEN: Mapping[Precision, str] = {
 
 
 def _fits(choice: Precision, needed: int, free: int | None, device: Device) -> str:
-    of_free = "" if free is None else f" of {_spoken_size(free)} free"
-    return f"Runs {_SPOKEN[choice]} on {device.name}: {_spoken_size(needed)}{of_free}."
+    of_free = "" if free is None else f" of {memory_text(free)} free"
+    return f"Runs {_SPOKEN[choice]} on {device.name}: {memory_text(needed)}{of_free}."
 
 
 def _does_not_fit(
@@ -153,56 +149,11 @@ def _does_not_fit(
     *,
     installed: bool,
 ) -> str:
-    wanted = ", ".join(f"{_spoken_size(n)} {_SPOKEN[choice]}" for choice, n in needs.items())
-    message = f"{folder}: the judge needs {wanted}, but {device.name} has {_spoken_size(free)} free"
+    wanted = ", ".join(f"{memory_text(n)} {_SPOKEN[choice]}" for choice, n in needs.items())
+    message = f"{folder}: the judge needs {wanted}, but {device.name} has {memory_text(free)} free"
     if not installed and needs.get("nf4", free + 1) <= free:
         return f"{message}. Install bitsandbytes (the optional part small-gpu) to run it in 4 bits."
     return f"{message}. Close other programs that use its memory, or choose a smaller judge."
-
-
-def _spoken_size(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{max(size, 0) / 1e6:.1f} MB"
-
-
-def free_bytes(device: Device) -> int | None:
-    """Memory that a new model could take on this device now; None where nobody says."""
-    if device.kind == "cuda":
-        return int(torch.cuda.mem_get_info(device.torch_name)[0])
-    if device.kind == "xpu":
-        return int(torch.xpu.mem_get_info(device.torch_name)[0])
-    available = _available_linux() or _available_windows()
-    if available is None and device.memory_bytes is not None:
-        return device.memory_bytes * 3 // 4  # macOS gives memory back as it is asked for
-    return available
-
-
-def _available_linux() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except (OSError, ValueError):
-        return None
-    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return int(found[0]) * 1024 if found else None
-
-
-class _MemoryStatus(ctypes.Structure):
-    """MEMORYSTATUSEX of the Windows API."""
-
-    _fields_ = [
-        ("length", ctypes.c_uint32),
-        ("load", ctypes.c_uint32),
-        ("total", ctypes.c_uint64),
-        ("available", ctypes.c_uint64),
-        ("rest", ctypes.c_uint64 * 5),
-    ]
-
-
-def _available_windows() -> int | None:
-    status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-    kernel = getattr(ctypes, "windll", None)
-    if kernel is None or not kernel.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
-        return None
-    return int(status.available)
 
 
 # --------------------------------------------------------------------------- what lies there
@@ -215,13 +166,7 @@ def read_sizes(folder: Path) -> Sizes:
 
 def _read_json(path: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise WeightsMissing(
-            f"{path}: there is no such file. The folder needs {_FILES_NEEDED}."
-        ) from error
-    except OSError as error:
-        raise ModelProblem(f"{path}: cannot be read ({error.strerror}).") from error
+        content = json.loads(_read(path))
     except (ValueError, RecursionError) as error:
         raise WeightsDamaged(f"{path}: is no JSON ({error}). Download the model again.") from error
     if not isinstance(content, dict):
@@ -229,70 +174,15 @@ def _read_json(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def weight_files(folder: Path) -> tuple[Path, ...]:
-    """The safetensors files of a checkpoint, all of them present; sorted by name."""
-    names = _indexed_names(folder) if (folder / _INDEX).exists() else [_SINGLE]
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise WeightsMissing(
-            f"{folder}: {', '.join(missing[:5])} is not there. The folder needs {_FILES_NEEDED}."
-        )
-    return tuple(folder / name for name in names)
-
-
-def _indexed_names(folder: Path) -> list[str]:
-    placed = _read_json(folder / _INDEX).get("weight_map")
-    if not isinstance(placed, dict) or not placed:
-        raise WeightsDamaged(f"{folder / _INDEX}: names no tensors. Download the model again.")
-    names = sorted({str(name) for name in placed.values()})
-    for name in names:
-        if Path(name).name != name or "\\" in name or not name.endswith(".safetensors"):
-            raise WeightsDamaged(
-                f"{folder / _INDEX}: names the file {name!r}, which is no safetensors file beside "
-                "it. Download the model again."
-            )
-    return names
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """Where a tensor lies in a file."""
-
-    shape: tuple[int, ...]
-    kind: str
-    start: int  # byte in the file
-    size_bytes: int
-
-
-def stored_tensors(path: Path) -> dict[str, StoredTensor]:
-    """The header of a safetensors file, checked against the file's size."""
+def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > _LONGEST_HEADER_BYTES:
-                raise ValueError(f"its header claims {length} bytes")
-            listed = json.loads(file.read(length))
-            size = path.stat().st_size
-        listed.pop("__metadata__", None)
-        found = {name: _stored(entry, 8 + length) for name, entry in listed.items()}
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise WeightsMissing(
+            f"{path}: there is no such file. The folder needs {FILES_NEEDED}."
+        ) from error
     except OSError as error:
         raise ModelProblem(f"{path}: cannot be read ({error.strerror}).") from error
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise WeightsDamaged(
-            f"{path}: is no safetensors file ({error}). Download it again."
-        ) from error
-    end = max((one.start + one.size_bytes for one in found.values()), default=8 + length)
-    if end != size:
-        raise WeightsDamaged(f"{path}: has {size} bytes, not {end}. Download it again.")
-    return found
-
-
-def _stored(entry: Mapping[str, Any], data_start: int) -> StoredTensor:
-    start, end = (int(place) for place in entry["data_offsets"])
-    if not 0 <= start <= end:
-        raise ValueError(f"a tensor lies from byte {start} to {end}")
-    shape = tuple(int(count) for count in entry["shape"])
-    return StoredTensor(shape, str(entry["dtype"]), data_start + start, end - start)
 
 
 def fingerprint(folder: Path) -> str:
@@ -301,10 +191,11 @@ def fingerprint(folder: Path) -> str:
 
     Of every tensor its name, kind, shape and first 4096 bytes are read: reading all 8 GB would
     take longer than loading them, and no training leaves the beginning of every tensor alone.
+    Raises WeightsMissing, WeightsDamaged, and ModelProblem where a file cannot be read.
     """
     digest = hashlib.sha256(f"picture path {PICTURE_PATH_VERSION}\n".encode())
-    for name in (_CONFIG, "tokenizer.json"):
-        digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    for name in (_CONFIG, _TOKENIZER):
+        digest.update(hashlib.sha256(_read(folder / name)).digest())
     for name, sample in sorted(_samples(weight_files(folder))):
         digest.update(name.encode() + sample)
     return digest.hexdigest()[:12]

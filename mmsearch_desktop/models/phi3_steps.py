@@ -6,7 +6,9 @@ slice of a prompt) and returns its result, or yields the text it writes, token b
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 from collections import OrderedDict
 from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -156,7 +158,7 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def empty_device(place: torch.device) -> None:
-    """Give back what torch keeps for later."""
+    """Give back what torch, or the C library, keeps for later."""
     gc.collect()
     if place.type == "cuda":
         torch.cuda.empty_cache()
@@ -164,3 +166,12 @@ def empty_device(place: torch.device) -> None:
         torch.xpu.empty_cache()
     elif place.type == "mps":
         torch.mps.empty_cache()
+    elif sys.platform == "linux":
+        _trim()
+
+
+def _trim() -> None:
+    """Have the C library return what was freed: glibc would keep a good part of a model."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
+    if trim is not None:
+        trim(0)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from mmsearch_desktop.domain import Judge, ModelProblem, WeightsMissing
+from mmsearch_desktop.domain import Judge, JudgeName, ModelProblem, WeightsMissing
 from mmsearch_desktop.models.device import cpu
 from mmsearch_desktop.models.installed import verify
 from mmsearch_desktop.models.judge_offers import (
     EVERYTHING,
     JUDGES,
+    name_of,
     open_judge,
     opening_judge,
     plan_of,
@@ -90,6 +91,15 @@ def test_an_imported_judge_opens_by_its_name_and_a_folder_by_its_path(tmp_path: 
     assert (by_name.name, by_folder.name) == ("Tiny judge", "my judge")
     on_cpu = open_judge(str(folder), models_folder=models, device=cpu())
     assert by_name.revision == on_cpu.revision, "the same weights, the same judgements"
+
+
+def test_who_it_would_be_is_asked_without_opening_it(tmp_path: Path) -> None:
+    folder = write_tiny_phi3(tmp_path / "my judge")
+    judge = open_judge(str(folder), models_folder=tmp_path, device=cpu())
+    who = name_of(str(folder), models_folder=tmp_path, device=cpu())
+    assert who == JudgeName("my judge", judge.revision, judge.prompt_version)
+    with pytest.raises(WeightsMissing, match="Phi-3 Vision is not installed"):
+        name_of(JUDGES[0].name, models_folder=tmp_path)
 
 
 def test_opening_can_be_watched_and_left(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import gc
 import json
+import os
 import re
+import sys
 import weakref
 from collections.abc import Iterator
 from itertools import islice
@@ -17,17 +19,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmsearch_desktop.domain import DeviceOutOfMemory, ModelProblem, QueryProblem, Score, Shown
+from mmsearch_desktop.domain import (
+    DeviceOutOfMemory,
+    JudgeName,
+    ModelProblem,
+    QueryProblem,
+    Score,
+    Shown,
+    WeightsMissing,
+)
 from mmsearch_desktop.models.device import cpu
 from mmsearch_desktop.models.phi3_judge import (
     Phi3Judge,
     Prepared,
+    name_of,
     open_judge,
     opening_judge,
 )
 from mmsearch_desktop.models.phi3_loading import load
 from mmsearch_desktop.models.phi3_prompt import Phi3Tokenizer, clean, user_turn
-from mmsearch_desktop.models.phi3_steps import FeatureCache, encode, finish
+from mmsearch_desktop.models.phi3_steps import FeatureCache, empty_device, encode, finish
 from mmsearch_desktop.models.phi3_vision import Phi3Vision
 from tests.fakes import flat_picture
 from tests.models.tiny_phi3 import PICTURE_TOKENS, write_tiny_phi3
@@ -179,6 +190,19 @@ def test_any_words_can_be_asked(words: str, question: str, judge: Phi3Judge) -> 
     prepared = judge.prepare(words[:300], None, question=question[:300])
     score = judge.score(prepared, flat_picture("red"), "red")
     assert 0 <= score.answered <= 1
+
+
+@pytest.mark.parametrize("size", [(5000, 1), (1, 5000), (1, 1), (3000, 2), (20000, 30)])
+def test_pictures_of_extreme_shapes_are_judged_as_any(
+    size: tuple[int, int], judge: Phi3Judge
+) -> None:
+    strip = flat_picture("red", size)
+    prepared = judge.prepare("a red case", strip, None, lead_in="Candidate: ", question=_QUESTION)
+    score = judge.score(prepared, strip, None)
+    assert -50 < score.logit < 50
+    page = Shown(strip, num_crops=9)
+    pieces = judge.rank("x", strip, None, [page], 2, instruction="Rank.", max_tokens=5)
+    assert "".join(pieces).startswith("Ranked list: [")
 
 
 # --------------------------------------------------------------------------- text
@@ -338,6 +362,24 @@ def test_memory_returns_after_unloading(folder: Path) -> None:
     judge.unload()
 
 
+def test_what_the_processor_had_goes_back_to_the_system() -> None:
+    """Layers of a few MB are not returned by glibc of itself, once larger ones were."""
+    if sys.platform != "linux":
+        empty_device(torch.device("cpu"))  # does no harm
+        return
+    pieces = [torch.ones(5 * 2**20 // 4) for _ in range(2)]
+    del pieces  # from now on pieces of this size are kept for later
+    pieces = [torch.ones(4 * 2**20 // 4) for _ in range(50)]
+    held, pieces[:-1] = _resident_megabytes(), []  # the last one holds the others' place
+    empty_device(torch.device("cpu"))
+    assert held - _resident_megabytes() > 150
+
+
+def _resident_megabytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 def test_running_out_of_memory_is_explained_and_survived(counted: Counted) -> None:
     prepared = _prepare(counted.judge)
     expected = _score(counted.judge, prepared, "red")
@@ -370,6 +412,18 @@ def test_the_oldest_features_go_first() -> None:
 
 
 # --------------------------------------------------------------------------- identity
+
+
+def test_who_a_judge_would_be_is_known_without_loading_it(folder: Path, tmp_path: Path) -> None:
+    judge = open_judge(folder, cpu(), name="Tiny")
+    who = JudgeName(judge.name, judge.revision, judge.prompt_version)
+    assert name_of(folder, cpu(), name="Tiny") == who
+    other = write_tiny_phi3(tmp_path / "other", seed=1)
+    assert name_of(other, cpu(), name="Tiny") != who
+    for name in ("tokenizer.json", "model.safetensors", "config.json"):
+        (other / name).unlink()
+        with pytest.raises(WeightsMissing, match=name):
+            name_of(other, cpu(), name="Tiny")
 
 
 def test_a_revision_says_what_could_change_a_score(folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,19 +17,19 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mmsearch_desktop.domain import ModelProblem, WeightsDamaged, WeightsMissing
-from mmsearch_desktop.models.device import Device, cpu
+from mmsearch_desktop.models.checkpoint import stored_tensors, weight_files
+from mmsearch_desktop.models.device import Device, cpu, free_bytes
+from mmsearch_desktop.models.phi3_judge import open_judge
 from mmsearch_desktop.models.phi3_loading import (
     Precision,
     fingerprint,
-    free_bytes,
     load,
     nf4_by_bitsandbytes,
     plan,
-    stored_tensors,
-    weight_files,
 )
 from mmsearch_desktop.models.phi3_steps import finish
 from mmsearch_desktop.models.phi3_vision import Phi3Vision, own_name, quantisable
+from tests.fakes import flat_picture
 from tests.models.tiny_phi3 import write_tiny_phi3
 
 _GB = 10**9
@@ -270,9 +271,15 @@ def test_python_in_a_folder_is_never_run(folder: Path, tmp_path: Path) -> None:
         "AutoModelForCausalLM": "modeling_phi3_v.Phi3VForCausalLM",
     }
     (folder / "config.json").write_text(json.dumps(config))
+    mapped = {"auto_map": {"AutoTokenizer": ["modeling_phi3_v.Tokenizer", None]}}
+    for name in ("tokenizer_config.json", "preprocessor_config.json", "processor_config.json"):
+        (folder / name).write_text(json.dumps(mapped))
     plan(folder, cpu())
-    _load(folder)
+    judge = open_judge(folder, cpu(), name="Hostile")
+    judge.score(judge.prepare("red", question="Is it?"), flat_picture("red"), None)
     assert not witness.exists()
+    files = [str(getattr(module, "__file__", None)) for module in list(sys.modules.values())]
+    assert not [file for file in files if str(folder) in file]
 
 
 def test_the_package_never_asks_for_code_from_elsewhere() -> None:

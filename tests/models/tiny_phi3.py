@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +121,13 @@ def _write_weights(folder: Path, weights: dict[str, torch.Tensor], files: int) -
     (folder / "model.safetensors.index.json").write_text(index, encoding="utf-8")
 
 
-def tiny_tokenizer() -> dict[str, Any]:
-    """Content of a tokenizer.json with the real one's rules, for some words, letters and bytes."""
-    merges = list(dict.fromkeys(merge for word in _WORDS for merge in _merges("▁" + word)))
+def tiny_tokenizer(words: Sequence[str] = ()) -> dict[str, Any]:
+    """Content of a tokenizer.json with the real one's rules, for some words, letters and bytes.
+
+    `words` are further ones that become single ids, where no other of them begins alike.
+    """
+    every = (*_WORDS, *words)
+    merges = list(dict.fromkeys(merge for word in every for merge in _merges("▁" + word)))
     letters = sorted({chr(code) for code in range(33, 127)} | {"▁"})
     pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *letters]
     pieces += [left + right for left, right in merges]
