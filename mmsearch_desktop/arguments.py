@@ -28,6 +28,16 @@ _JUDGE_JSON = """\
 With --json: {"hits": [{"rank", "path", "retrieval_rank", "judgement", "rationale"}]}, best first.
 The parts are those of search --rerank; the retrieval rank is the place in the order given."""
 
+_EVALUATE = """\
+SET is a CSV file with the columns words,picture,wanted (several wanted files: separated by
+semicolons), or the folder of CIRCO, CIRR or FashionIQ, whose validation part is read. Four columns
+stand side by side: both parts read together, the sum of both, the words alone, the picture alone.
+R@K is the share of what is wanted among the first K; mAP@K is divided as CIRCO does.
+With --json: {"set", "embedder", "model", "revision", "preparation", "wording", "query_picture",
+"judge", "groups": [{"name", "queries", "pictures", "figures": [{"measure", "judged", "composed",
+"sum", "words", "picture"}]}], "mean", "left_out": [{"path", "reason"}], "notices"}; each of the
+four is null or {"mean", "standard_error", "queries"}, from 0 to 1."""
+
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """`.command` (None: the window), `.library`, `.embedder`, `.offline`, and the command's own.
@@ -58,14 +68,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="open the window and index this folder (may be repeated)",
     )
+    _add_judge_choice(parser)
     _add_common(parser)
     parser.set_defaults(
-        library=None, embedder=None, offline=False, folders=[], kept="Nothing was changed."
+        library=None,
+        embedder=None,
+        judge=None,
+        offline=False,
+        folders=[],
+        kept="Nothing was changed.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_index(commands)
     _add_search(commands)
     _add_judge(commands)
+    _add_evaluate(commands)
     _add_embed(commands)
     _add_models(commands)
     _add_doctor(commands)
@@ -133,15 +150,9 @@ def _add_search(commands: Any) -> None:
     )
     parser.add_argument("--json", action="store_true", help="the hits as JSON")
     judging = parser.add_argument_group("judging")
-    judging.add_argument(
-        "--rerank", type=_depth, default=0, metavar="N",
-        help="have a model judge the N best hits (1 to 50) and order them anew",
-    )  # fmt: skip
-    judging.add_argument(
-        "--weight", type=_weight, default=1.0, metavar="W",
-        help="of the judge's order against the search's; 0 moves nothing (default: 1)",
-    )  # fmt: skip
+    _add_depth_and_weight(judging)
     _add_judging(judging)
+    _add_sentences(judging)
 
 
 def _add_judge(commands: Any) -> None:
@@ -151,15 +162,49 @@ def _add_judge(commands: Any) -> None:
     parser.add_argument("candidates", nargs="+", type=_path, metavar="CANDIDATE")
     _add_words_and_picture(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
-    _add_judging(parser.add_argument_group("judging"))
+    judging = parser.add_argument_group("judging")
+    _add_judging(judging)
+    _add_sentences(judging)
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = _command(
+        commands, "evaluate", "measure how well a model finds what should be found", _EVALUATE
+    )
+    add = parser.add_argument
+    add("set", type=_path, metavar="SET")
+    add(
+        "--gallery", type=_path, metavar="FOLDER",
+        help="where the pictures lie (default: beside the CSV; where the set's page says)",
+    )  # fmt: skip
+    add("--queries", type=_at_least_one, metavar="N", help="only the first N of each group")
+    add(
+        "--as-published",
+        action="store_true",
+        help="public sets: pictures as the model's own code prepares them, and the query picture"
+        " stays where published runs let it stay (CIRCO, FashionIQ)",
+    )
+    add("--runs", type=_path, metavar="FILE", help="write what was found and wanted, as JSON")
+    add("--json", action="store_true", help="the figures as JSON")
+    judging = parser.add_argument_group("judging")
+    _add_depth_and_weight(judging)
+    _add_judging(judging)
+    parser.set_defaults(words=False)  # no sentence changes an order
+
+
+def _add_depth_and_weight(group: Any) -> None:
+    group.add_argument(
+        "--rerank", type=_depth, default=0, metavar="N",
+        help="have a model judge the N best hits (1 to 50) and order them anew",
+    )  # fmt: skip
+    group.add_argument(
+        "--weight", type=_weight, default=1.0, metavar="W",
+        help="of the judge's order against the search's; 0 moves nothing (default: 1)",
+    )  # fmt: skip
 
 
 def _add_judging(group: Any) -> None:
-    group.add_argument(
-        "--judge",
-        metavar="NAME_OR_FOLDER",
-        help="a name from `models list`, or a folder with its files (default: the first)",
-    )
+    _add_judge_choice(group)
     group.add_argument(
         "--strategy",
         type=Strategy,
@@ -169,7 +214,12 @@ def _add_judging(group: Any) -> None:
         help="one photo after the other, or all by one list (default: pointwise)",
     )
     group.add_argument(
-        "--words", action="store_true", help="pointwise: also have a sentence written about each"
+        "--near-ties",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="pointwise: show it up to N pairs that it finds nearly alike side by side, both ways"
+        " round",
     )
     group.add_argument(
         "--layout",
@@ -181,6 +231,23 @@ def _add_judging(group: Any) -> None:
     )
     group.add_argument(
         "--caption", action="store_true", help="listwise: first describe the query picture"
+    )
+
+
+def _add_sentences(group: Any) -> None:
+    group.add_argument(
+        "--words", action="store_true", help="pointwise: also have a sentence written about each"
+    )
+
+
+def _add_judge_choice(group: Any) -> None:
+    """For the window too; what is not given leaves no trace, as with the common options."""
+    group.add_argument(
+        "--judge",
+        metavar="NAME_OR_FOLDER",
+        default=argparse.SUPPRESS,
+        help="the judge: a name from `models list`, or a folder with its files (default: the one"
+        " set)",
     )
 
 
@@ -202,7 +269,7 @@ def _add_embed(commands: Any) -> None:
 
 def _add_words_and_picture(parser: Any) -> None:
     parser.add_argument("--text", metavar="WORDS")
-    parser.add_argument("--image", type=Path, metavar="FILE")
+    parser.add_argument("--image", type=_file, metavar="FILE")
 
 
 def _add_models(commands: Any) -> None:
@@ -240,7 +307,17 @@ def _add_doctor(commands: Any) -> None:
 
 
 def _path(text: str) -> Path:
-    return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100 - keeps links, drops ".."
+    return Path(os.path.abspath(_file(text)))  # noqa: PTH100 - keeps links, drops ".."
+
+
+def _file(text: str) -> Path:
+    """As written; an empty text is what a variable without a value leaves, and no place."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name is no file and no folder")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # "~name" of nobody here: then it is a name that begins so
+        return Path(text)
 
 
 def _limit(text: str) -> int:
@@ -258,6 +335,20 @@ def _depth(text: str) -> int:
     number = int(text)
     if not 1 <= number <= MOST_DEPTH:
         raise argparse.ArgumentTypeError(f"{text} is not from 1 to {MOST_DEPTH}")
+    return number
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is no number from 0 on")
     return number
 
 

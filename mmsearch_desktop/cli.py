@@ -1,4 +1,4 @@
-"""The same work without a window: index, search, judge, embed, models, doctor.
+"""The same work without a window: index, search, judge, evaluate, embed, models, doctor.
 
 Standard output carries data only; progress, notices and errors go to standard error. Exit status:
 0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl+C, 141 nobody reads the output any more.
@@ -10,12 +10,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch_desktop import arguments, judging_commands, settings
+from mmsearch_desktop import arguments, evaluation_commands, judging_commands, settings
 from mmsearch_desktop.domain import (
     Embedder,
     Hit,
@@ -23,6 +24,7 @@ from mmsearch_desktop.domain import (
     LibraryProblem,
     MmsearchError,
     Mode,
+    NoSpace,
     Preparation,
     Progress,
     Query,
@@ -158,10 +160,11 @@ def _search(options: argparse.Namespace) -> int:
     from mmsearch_desktop.search.query import checked
 
     query = checked(dataclasses.replace(_asked(options), limit=options.limit))
-    if options.library is not None and not options.library.is_dir():
+    library = options.library
+    if library is not None and not os.path.isdir(library):  # noqa: PTH112 - raises nothing
         raise LibraryProblem(
-            f"{options.library}: there is no library. Check the path, or make one with"
-            f" {PROGRAM} index FOLDER --library {options.library}"
+            f"{library}: there is no library, or it may not be read. Check the path, or make one"
+            f" with {PROGRAM} index FOLDER --library {library}"
         )
     if options.rerank:
         judging_commands.check_judge(options)
@@ -188,6 +191,13 @@ def _judge(options: argparse.Namespace) -> int:
     return judging_commands.judge(checked(_asked(options)), options)
 
 
+def _evaluate(options: argparse.Namespace) -> int:
+    from mmsearch_desktop.models.offers import place_of
+
+    place_of(_embedder_choice(options), settings.models_folder())  # before anything is read
+    return evaluation_commands.evaluate(options, lambda kind: _embedder(options, kind))
+
+
 def _asked(options: argparse.Namespace) -> Query:
     from mmsearch_desktop.search.query import picture_from_file
 
@@ -205,10 +215,10 @@ def _answer(query: Query, options: argparse.Namespace) -> Results:
     from mmsearch_desktop.search.retrieve import EMPTY_LIBRARY, retrieve
 
     with Library(_library_folder(options)) as library:
-        if library.catalogue.photo_count() == 0:  # said without waiting for a model
+        if not any(folder.photos for folder in library.catalogue.folders()):  # needs no model
             return Results(query, (), (EMPTY_LIBRARY,))
         embedder = _embedder(options)
-        with _index_of(library, embedder) as index:
+        with _index_of(library, embedder, for_reading=True) as index:
             results = retrieve(query, library=library, index=index, embedder=embedder)
         if options.rerank:
             return judging_commands.reranked(results, options, library.catalogue.judgements)
@@ -307,7 +317,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     folder = settings.models_folder()
     chosen = [_offer(options.name)] if options.name else EVERYTHING
-    present = [offer for offer in chosen if offer.folder(folder).is_dir()]
+    present = [offer for offer in chosen if _has_files(offer.folder(folder))]
     if not present:
         names = ", ".join(offer.name for offer in chosen)
         return fail(f"{folder}: nothing to verify. Fetch one of {names} with models download NAME.")
@@ -317,6 +327,11 @@ def _verify(options: argparse.Namespace) -> int:
             put(f"{'right' if check.ok else 'WRONG'}  {safe(check.path)}: {safe(check.message)}")
             good = good and check.ok
     return 0 if good else 1
+
+
+def _has_files(folder: Path) -> bool:
+    """A download that did not begin leaves an empty folder."""
+    return any(path.is_file() for path in folder.rglob("*"))
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -342,7 +357,9 @@ def _doctor(options: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _opened(options: argparse.Namespace) -> Iterator[tuple[Library, VectorIndex, Embedder]]:
     from mmsearch_desktop.library.stores import Library
+    from mmsearch_desktop.models.offers import place_of
 
+    place_of(_embedder_choice(options), settings.models_folder())  # else no library is made
     with Library(_library_folder(options)) as library:
         embedder = _embedder(options)
         with _index_of(library, embedder) as index:
@@ -350,9 +367,16 @@ def _opened(options: argparse.Namespace) -> Iterator[tuple[Library, VectorIndex,
 
 
 @contextlib.contextmanager
-def _index_of(library: Library, embedder: Embedder) -> Iterator[VectorIndex]:
+def _index_of(
+    library: Library, embedder: Embedder, *, for_reading: bool = False
+) -> Iterator[VectorIndex]:
     with contextlib.closing(library.open_index(embedder.space)) as index:
-        watched(index.reconcile(library.catalogue), "photos")
+        try:
+            watched(index.reconcile(library.catalogue), "photos")
+        except NoSpace as error:
+            if not for_reading:
+                raise
+            tell(f"{error} Until then some photos are not found.")
         yield index
 
 
@@ -370,7 +394,7 @@ def _embedder(options: argparse.Namespace, preparation: Preparation = Preparatio
     choice = _embedder_choice(options)
     with busy("Opening the model"):
         return open_embedder(
-            choice, models_folder=settings.models_folder(), preparation=preparation
+            choice, models_folder=settings.models_folder(), preparation=preparation, window=False
         )
 
 
@@ -378,6 +402,7 @@ _COMMANDS: dict[str, _Command] = {
     "index": _index,
     "search": _search,
     "judge": _judge,
+    "evaluate": _evaluate,
     "embed": _embed,
     "models": _models,
     "doctor": _doctor,

@@ -21,9 +21,10 @@ from mmsearch_desktop.domain import LibraryBusy, LibraryProblem, MmsearchError, 
 if TYPE_CHECKING:
     from mmsearch_desktop.library.stores import Library
 
-_PACKAGES = (
-    "torch", "transformers", "safetensors", "PySide6-Essentials", "pymilvus",
-    "milvus-lite", "numpy", "pillow", "pillow-heif", "httpx",
+PACKAGES = (
+    "torch", "transformers", "tokenizers", "safetensors", "PySide6-Essentials", "pymilvus",
+    "milvus-lite", "numpy", "pillow", "pillow-heif", "msgpack", "httpx", "filelock",
+    "platformdirs", "rich",
 )  # fmt: skip
 _SPACE_NEEDED_BYTES = 500_000_000  # below it the index is not written to
 _SPACE_WANTED_BYTES = 3_000_000_000  # a model and some ten thousand photos
@@ -91,7 +92,7 @@ def _is_packaged() -> bool:
 
 
 def _packages() -> Iterator[Check]:
-    for name in _PACKAGES:
+    for name in PACKAGES:
         yield check_package(name, _version_of(name))
 
 
@@ -190,7 +191,8 @@ def check_space(folder: Path, free_bytes: int) -> Check:
 
 
 def _nearest_existing(folder: Path) -> Path:
-    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    places = (folder, *folder.absolute().parents)
+    return next(place for place in places if os.path.exists(place))  # noqa: PTH110 - raises nothing
 
 
 def _device() -> Check:
@@ -207,9 +209,13 @@ def _device() -> Check:
 
 def check_embedder(choice: str, models_folder: Path) -> Check:
     """Whether the files are there; they are not read."""
-    from mmsearch_desktop.models.offers import installed, offer_named
+    from mmsearch_desktop.models.offers import installed, layout_of, offer_named
 
-    if Path(choice).is_dir():
+    if os.path.isdir(choice):  # noqa: PTH112 - raises nothing
+        try:
+            layout_of(Path(choice))
+        except ModelProblem as error:
+            return Check("embedder", State.WRONG, str(error), "Choose another with --embedder.")
         return Check("embedder", State.OK, f"the files in {choice} will be used")
     try:
         offer = offer_named(choice)
@@ -230,8 +236,14 @@ def check_library(folder: Path) -> Iterator[Check]:
     """What the stores hold, and whether each index holds what the catalogue does."""
     from mmsearch_desktop.library.stores import Library
 
-    if not folder.exists():
+    try:
+        folder.lstat()
+    except FileNotFoundError:
         yield Check("library", State.OK, f"{folder} is not made yet; the first use makes it")
+        return
+    except OSError as error:
+        fact = f"{folder} cannot be reached ({error.strerror})"
+        yield Check("library", State.WRONG, fact, "Choose another with --library DIR.")
         return
     try:
         with Library(folder) as library:
@@ -241,7 +253,7 @@ def check_library(folder: Path) -> Iterator[Check]:
         remedy = "Close the other program (the window, or another command) to have it examined."
         yield Check("library", State.WARNING, str(error), remedy)
     except LibraryProblem as error:
-        yield Check("library", State.WRONG, str(error), "Indexing its folders again heals it.")
+        yield Check("library", State.WRONG, str(error), "Your photos are untouched.")
 
 
 def _counts(folder: Path, library: Library) -> Check:

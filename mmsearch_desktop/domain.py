@@ -8,6 +8,7 @@ The exception tree (every message names the file or thing, the fact, and the rem
     ├── UnreadablePhoto        one file cannot be shown or embedded; costs that file only
     ├── FolderProblem          a folder is missing, not a folder, or may not be read
     ├── QueryProblem           a query is empty or its picture is no picture
+    ├── LabelsProblem          a set of labelled queries cannot be used
     ├── LibraryProblem         the library folder cannot be used
     │   ├── LibraryBusy        another program holds it
     │   ├── LibraryDamaged     a store is damaged and could not be healed from the others
@@ -58,6 +59,10 @@ class FolderProblem(MmsearchError):
 
 class QueryProblem(MmsearchError):
     """A query that asks nothing, or whose picture is no picture."""
+
+
+class LabelsProblem(MmsearchError):
+    """A set of labelled queries that cannot be read, or has none that can be used."""
 
 
 class LibraryProblem(MmsearchError):
@@ -190,6 +195,15 @@ class Shown:
     key: str | None = None  # equal for equal content and preparation; None: not kept
     label: str = ""
     num_crops: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeName:
+    """Who judges: where all three are equal, so are the judgements of equal questions."""
+
+    name: str  # what a person calls it
+    revision: str
+    prompt_version: str
 
 
 class Judge(Protocol):
@@ -434,6 +448,7 @@ class Stage(enum.StrEnum):
     REBUILDING = "rebuilding"  # the vector index, from the catalogue
     DOWNLOADING = "downloading"
     JUDGING = "judging"
+    WRITING = "writing"  # a judge's words about what it has judged
     FINISHED = "finished"
 
 

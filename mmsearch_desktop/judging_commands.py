@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import dataclasses
 import hashlib
+import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,18 +36,28 @@ if TYPE_CHECKING:
 
 _JUDGE_ALONE = 1e9  # a weight against which the order given counts for nothing
 _WORDS_TOKENS = 40
+_KEPT = "What was judged so far is kept; the same command goes on from there."
 
 
 def check_judge(options: argparse.Namespace) -> None:
-    """Raise WeightsMissing or ModelProblem before anything slow is done for nothing."""
-    from mmsearch_desktop.models.judge_offers import place_of
+    """Raise WeightsMissing, WeightsDamaged or ModelProblem, the last also where it does not fit.
+
+    To be called before anything slow is done for nothing.
+    """
+    from mmsearch_desktop.models.judge_offers import place_of, plan_of
 
     place_of(_choice(options), settings.models_folder())
+    with busy("Looking at the judge"):  # imports torch
+        plan_of(_choice(options), models_folder=settings.models_folder())
 
 
 def reranked(results: Results, options: argparse.Namespace, cache: Judgements) -> Results:
-    """The first hits judged and all in their new order."""
-    judging = _judging(options, options.rerank)
+    """The first hits judged and all in their new order.
+
+    From here on, what a stopped command says of itself is that it kept what was judged.
+    """
+    options.kept = _KEPT
+    judging = judging_of(options, options.rerank)
     hits = _judged(results.query, results.hits, judging, options, cache)
     return dataclasses.replace(results, hits=_ordered(hits, options.weight))
 
@@ -56,7 +67,8 @@ def judge(query: Query, options: argparse.Namespace) -> int:
     check_judge(options)
     candidates = [_candidate(place, path) for place, path in enumerate(options.candidates, start=1)]
     hits = [hit for hit in candidates if hit is not None]
-    judging = _judging(options, len(hits))
+    judging = judging_of(options, len(hits))
+    _tell_if_too_many(len(hits))
     if hits:
         hits = list(_ordered(_judged(query, hits, judging, options, None), _JUDGE_ALONE))
     if options.json:
@@ -73,7 +85,8 @@ def put_judgement(hit: Hit) -> None:
     """Below a hit: why it stands there, and what the model said of it."""
     if hit.verdict is None:
         return
-    put(f"{'':12}{safe(hit.verdict.rationale)}")
+    moved = "" if hit.rank == hit.retrieval_rank else f"(was {hit.retrieval_rank}) "
+    put(f"{'':12}{moved}{safe(hit.verdict.rationale)}")
     if hit.verdict.words:
         put(f"{'':12}the model's words: {safe(hit.verdict.words)}")
 
@@ -106,7 +119,8 @@ def _sure(hit: Hit) -> str:
     return "" if probability is None else f"{100 * probability:.0f} %"
 
 
-def _judging(options: argparse.Namespace, depth: int) -> Judging:
+def judging_of(options: argparse.Namespace, depth: int) -> Judging:
+    """How the options want the best `depth` to be judged."""
     from mmsearch_desktop.search.judging import Judging
 
     writes = options.words or options.strategy is Strategy.LISTWISE
@@ -115,6 +129,7 @@ def _judging(options: argparse.Namespace, depth: int) -> Judging:
         depth=depth,
         layout=options.layout,
         caption=options.caption,
+        near_ties=options.near_ties,
         words_tokens=_WORDS_TOKENS if writes else 0,
     )
 
@@ -127,8 +142,10 @@ def _judged(
     cache: Judgements | None,
 ) -> tuple[Hit, ...]:
     following = _Following(hits)
+    if following.recall(query, options, judging, cache):
+        return following.hits
     with (
-        _opened(options) as judge,
+        opened_judge(options) as judge,
         contextlib.closing(following.progress(query, judge, judging, cache)) as steps,
     ):
         try:
@@ -143,22 +160,60 @@ class _Following:
 
     def __init__(self, hits: Sequence[Hit]) -> None:
         self.hits = tuple(hits)
+        self._through: set[int] = set()  # contents that are judged, or will not be
+        self._spoken_of: set[int] = set()  # of them, those that the model's words are about
+        self._recalled = 0
+
+    def recall(
+        self,
+        query: Query,
+        options: argparse.Namespace,
+        judging: Judging,
+        cache: Judgements | None,
+    ) -> bool:
+        """Take over what is known already; whether that is all, so that no judge is needed."""
+        from mmsearch_desktop.models.judge_offers import name_of
+        from mmsearch_desktop.search.rerank import recalled
+
+        if cache is None:
+            return False
+        who = name_of(_choice(options), models_folder=settings.models_folder())
+        known = recalled(query, self.hits, who, settings=judging, cache=cache)
+        for hit in known.hits:
+            self._take(hit)
+        self._recalled = len(self._through)
+        return known.complete
 
     def progress(
         self, query: Query, judge: Judge, judging: Judging, cache: Judgements | None
     ) -> Generator[Progress, None, None]:
-        from mmsearch_desktop.search.order import updated
         from mmsearch_desktop.search.rerank import rerank
 
-        total, through = min(judging.depth, len(self.hits)), set()
+        total, began = min(judging.depth, len(self.hits)), time.monotonic()
         with contextlib.closing(
             rerank(query, self.hits, judge, settings=judging, cache=cache)
         ) as steps:
             for hit in steps:
-                self.hits = updated(self.hits, hit)
-                if hit.verdict is not None and hit.verdict.standing is not Standing.JUDGING:
-                    through.add(hit.photo.content_id)
-                yield Progress(Stage.JUDGING, len(through), total)
+                self._take(hit)
+                if len(self._through) == total:
+                    yield Progress(Stage.WRITING, len(self._spoken_of), total)
+                    continue
+                left = self._seconds_left(total, time.monotonic() - began)
+                yield Progress(Stage.JUDGING, len(self._through), total, seconds_left=left)
+
+    def _take(self, hit: Hit) -> None:
+        from mmsearch_desktop.search.order import updated
+
+        self.hits = updated(self.hits, hit)
+        if hit.verdict is not None and hit.verdict.standing is not Standing.JUDGING:
+            self._through.add(hit.photo.content_id)
+            if hit.verdict.words:
+                self._spoken_of.add(hit.photo.content_id)
+
+    def _seconds_left(self, total: int, seconds: float) -> float | None:
+        """None before the first is through."""
+        done, left = len(self._through) - self._recalled, total - len(self._through)
+        return seconds / done * left if done > 0 else None
 
 
 def _ordered(hits: Sequence[Hit], weight: float) -> tuple[Hit, ...]:
@@ -168,11 +223,15 @@ def _ordered(hits: Sequence[Hit], weight: float) -> tuple[Hit, ...]:
 
 
 @contextlib.contextmanager
-def _opened(options: argparse.Namespace) -> Iterator[Judge]:
-    from mmsearch_desktop.models.judge_offers import open_judge
+def opened_judge(options: argparse.Namespace) -> Iterator[Judge]:
+    """The judge chosen, for as long as the context lasts."""
+    from mmsearch_desktop.models.judge_offers import open_judge, plan_of
 
+    choice, models_folder = _choice(options), settings.models_folder()
+    plan = plan_of(choice, models_folder=models_folder)
     with busy("Opening the judge"):
-        judge = open_judge(_choice(options), models_folder=settings.models_folder())
+        judge = open_judge(choice, models_folder=models_folder)
+    tell(f"{judge.name}: {plan.sentence}")
     try:
         yield judge
     finally:
@@ -180,9 +239,15 @@ def _opened(options: argparse.Namespace) -> Iterator[Judge]:
 
 
 def _choice(options: argparse.Namespace) -> str:
-    from mmsearch_desktop.models.judge_offers import JUDGES
+    chosen: str = options.judge or settings.load().judge
+    return chosen
 
-    return options.judge or JUDGES[0].name
+
+def _tell_if_too_many(count: int) -> None:
+    from mmsearch_desktop.search.judging import MOST_DEPTH
+
+    if count > MOST_DEPTH:
+        tell(f"Only the first {MOST_DEPTH} of {count} photos are judged. Give fewer at once.")
 
 
 def _candidate(place: int, path: Path) -> Hit | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QMessageLogContext, QTimer, QtMsgType
 from PySide6.QtWidgets import QApplication
 
 from mmsearch_desktop import app
@@ -34,6 +34,7 @@ _PROJECT = Path(__file__).resolve().parents[1]
 class Options:
     library: Path | None = None
     embedder: str | None = None
+    judge: str | None = None
     offline: bool = False
     folders: list[Path] = field(default_factory=list)
 
@@ -105,6 +106,50 @@ def test_a_polite_kill_closes_the_window(window: MainWindow, qtbot: QtBot) -> No
     finally:
         undo()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is always a screen")
+@pytest.mark.parametrize(
+    ("screen", "fact"),
+    [
+        ({"DISPLAY": ":987"}, "could not connect to display :987"),
+        ({"WAYLAND_DISPLAY": "nowhere", "DISPLAY": ""}, "wl_display"),
+        ({"QT_QPA_PLATFORM": "nonsense"}, 'platform plugin "nonsense"'),
+    ],
+    ids=["x", "wayland", "no such platform"],
+)
+def test_a_screen_that_does_not_answer_is_told_without_a_crash(
+    screen: dict[str, str], fact: str, tmp_path: Path
+) -> None:
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    kept = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run(
+        [sys.executable, "-m", "mmsearch_desktop"],
+        cwd=_PROJECT,
+        env=kept | screen | {"MMSEARCH_DESKTOP_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1
+    assert last.startswith("mmsearch-desktop: the window cannot be opened: ")
+    assert fact in last
+    assert "mmsearch-desktop doctor" in last
+
+
+def test_what_qt_says_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    messages = app.QtMessages()
+    with caplog.at_level(logging.INFO, "mmsearch.qt"):
+        messages(QtMsgType.QtWarningMsg, QMessageLogContext(), "early")
+        assert caplog.text == ""
+        messages.window_is_possible()
+        messages(QtMsgType.QtInfoMsg, QMessageLogContext(), "late")
+    assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("WARNING", "early"),
+        ("INFO", "late"),
+    ]
 
 
 def test_errors_are_written_to_a_log_of_bounded_size(tmp_path: Path) -> None:

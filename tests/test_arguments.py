@@ -52,6 +52,11 @@ def test_folders_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert parse(["index", "../photos", "."]).folders == [tmp_path / "photos", tmp_path / "inside"]
 
 
+def test_a_home_of_nobody_is_a_name_like_any_other() -> None:
+    (folder,) = parse(["index", "~nobody-of-this-name/photos"]).folders
+    assert folder.parts[-2:] == ("~nobody-of-this-name", "photos")
+
+
 def test_defaults_of_a_search() -> None:
     options = parse(["search", "--text", "red"])
     assert (options.mode, options.limit, options.folder) == (Mode.COMPOSED, 50, None)
@@ -63,6 +68,9 @@ def test_defaults_of_a_search() -> None:
     [
         ["serach"],
         ["index"],
+        ["index", ""],
+        ["--library", "", "doctor"],
+        ["search", "--image", ""],
         ["search"],
         ["embed", "--json"],
         ["search", "--text", "red", "--limit", "0"],

@@ -142,6 +142,24 @@ def test_index_of_what_is_no_folder(run: Run, place: Place, tmp_path: Path, name
     assert str(tmp_path / name) in done.err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are of another kind there")
+def test_index_of_a_folder_that_may_not_be_read(run: Run, place: Place, plain_folder: Path) -> None:
+    locked = plain_folder / "locked"
+    locked.mkdir(mode=0)
+    done = run("index", locked, *place.common)
+    assert (done.status, done.out) == (1, "")
+    assert f"{locked}: reading this folder is not permitted" in done.err
+    locked.chmod(0o700)
+
+
+def test_index_without_the_model_makes_no_library(run: Run, place: Place, tmp_path: Path) -> None:
+    for model in ("bge-visualized-m3", "no-such-model", tmp_path, "~nobody-of-this-name/model"):
+        done = run("index", place.photos, "--library", tmp_path / "library", "--embedder", model)
+        assert (done.status, done.out) == (1, ""), model
+        assert str(model) in done.err
+    assert not (tmp_path / "library").exists()
+
+
 def test_library_that_is_in_use(run: Run, place: Place) -> None:
     with Library(place.library):
         done = run("search", "--text", "red", *place.common)
@@ -209,6 +227,16 @@ def test_search_of_an_empty_library_needs_no_model(run: Run, tmp_path: Path) -> 
     done = run("search", "--text", "red", "--json", "--library", tmp_path / "library")
     assert (done.status, done.json) == (0, {"hits": []})
     assert "holds no photos yet" in done.err
+
+
+def test_search_while_the_only_drive_is_away(run: Run, model: Path, tmp_path: Path) -> None:
+    write_photo(tmp_path / "drive" / "red.png", "red")
+    common = ["--library", tmp_path / "library", "--embedder", model]
+    run("index", tmp_path / "drive", *common)
+    (tmp_path / "drive").rename(tmp_path / "unplugged")
+    done = run("search", "--text", "red", "--json", *common)
+    assert (done.status, done.json) == (0, {"hits": []})
+    assert done.err == f"Not searched, since the drive is not connected: {tmp_path / 'drive'}.\n"
 
 
 def test_search_of_a_library_that_is_not_there(run: Run, tmp_path: Path) -> None:
@@ -309,11 +337,11 @@ def test_unknown_model(run: Run, action: list[str]) -> None:
 
 
 def test_models_verify_finds_wrong_bytes(run: Run, own_data_folder: Path) -> None:
-    nothing = run("models", "verify")
-    assert nothing.status == 1
-    assert "nothing to verify" in nothing.err
     folder = own_data_folder / "models" / "bge-visualized-base-en"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True)  # as a download leaves it that did not begin
+    nothing = run("models", "verify")
+    assert (nothing.status, nothing.out) == (1, "")
+    assert "nothing to verify" in nothing.err
     (folder / "Visualized_base_en_v1.5.pth").write_bytes(b"no weights")
     done = run("models", "verify", "bge-visualized-base-en")
     assert done.status == 1

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from mmsearch_desktop.doctor import (
+    PACKAGES,
     Check,
     State,
     check_embedder,
@@ -24,6 +27,7 @@ from mmsearch_desktop.library.ingest import add_folder
 from mmsearch_desktop.library.stores import Library
 from tests.fakes import ColourEmbedder
 from tests.library.pictures import write_photo
+from tests.models.tiny_visualized_bge import write_tiny_model
 
 GB = 10**9
 
@@ -49,6 +53,12 @@ def test_pyside_that_kills_python_3_11(
     check = check_pyside(python, version)
     assert check.state is state
     assert ("<6.12" in check.remedy) == (state is State.WRONG)
+
+
+def test_every_package_that_is_needed_is_looked_at() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    names = {re.split("[<>=;]", line)[0] for line in project["project"]["dependencies"]}
+    assert set(PACKAGES) == names - {"setuptools"}  # of which only pkg_resources is needed
 
 
 def test_missing_package() -> None:
@@ -92,7 +102,11 @@ def test_python_without_qt() -> None:
 
 
 def test_embedder(tmp_path: Path) -> None:
-    assert check_embedder(str(tmp_path), tmp_path).state is State.OK
+    model = write_tiny_model(tmp_path / "tiny")
+    assert check_embedder(str(model), tmp_path).state is State.OK
+    empty = check_embedder(str(tmp_path), tmp_path)
+    assert empty.state is State.WRONG
+    assert "holds no model that is known here" in empty.fact
     unknown = check_embedder("clip-9", tmp_path)
     assert unknown.state is State.WRONG
     assert "bge-visualized-base-en" in unknown.fact
@@ -149,6 +163,13 @@ def test_damaged_library(tmp_path: Path) -> None:
     (check,) = check_library(folder)
     assert check.state is State.WRONG
     assert str(folder) in check.fact
+
+
+def test_library_that_cannot_be_reached(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (check,) = check_library(tmp_path / "file" / "library")
+    assert check.state is State.WRONG
+    assert "cannot be reached" in check.fact
 
 
 def test_everything_is_examined(tmp_path: Path) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
-from mmsearch_desktop import arguments, cli
+from mmsearch_desktop import arguments, cli, judging_commands, settings
+from mmsearch_desktop.domain import Query, Results
 from mmsearch_desktop.library.stores import Library
+from mmsearch_desktop.settings import Settings
 from tests.library.pictures import write_photo
 from tests.models.answering_phi3 import write_answering_phi3
 from tests.models.tiny_phi3 import write_tiny_phi3
@@ -118,21 +121,86 @@ def test_the_second_time_nothing_is_judged_and_the_answer_is_the_same(
     run: Run, place: Place
 ) -> None:
     given = [*place.search, "--rerank", 5, "--judge", place.judge, "--words", "--json"]
-    first = run(*given).hits
+    first = run(*given)
+    assert "tiny judge: Runs in 32 bits on " in first.err
     with Library(Path(place.search[2])) as library:
         kept = library.catalogue.judgements.count()
         assert kept >= 10, "five verdicts, and five times the model's words"
-    assert run(*given).hits == first
+    again = run(*given)
+    assert again.hits == first.hits
+    assert again.err == "", "no judge is opened where it has nothing to do"
     with Library(Path(place.search[2])) as library:
         assert library.catalogue.judgements.count() == kept
+    assert "Runs in" in run(*given, "--strategy", "listwise").err
+
+
+def test_near_ties_are_compared_when_asked_for_and_kept(run: Run, place: Place) -> None:
+    given = [*place.search, "--rerank", 5, "--near-ties", 2, "--judge", place.judge, "--json"]
+    first = run(*given)
+    assert "Runs in" in first.err
+    again = run(*given)
+    assert (again.err, again.hits) == ("", first.hits)
+
+
+def test_what_is_known_of_some_hits_is_used_for_those(run: Run, place: Place) -> None:
+    other = [*place.search[:-1], "green, without stripes", "--judge", place.judge, "--json"]
+    few = {hit["path"]: hit["judgement"] for hit in run(*other, "--rerank", 2).hits}
+    more = run(*other, "--rerank", 5)
+    assert "Runs in" in more.err
+    assert "Judging: 2 of 5 photos" in more.err
+    known = {path: verdict for path, verdict in few.items() if verdict is not None}
+    assert len(known) == 2
+    for hit in more.hits:
+        assert hit["judgement"]["standing"] == "judged"
+        assert hit["judgement"] == known.get(hit["path"], hit["judgement"])
 
 
 def test_as_text_the_reason_stands_below_each_hit(run: Run, place: Place) -> None:
-    done = run(*place.search, "--rerank", 2, "--judge", place.judge)
+    asked = [*place.search[:-1], "blue, without dots"]
+    before = [hit["path"] for hit in run(*asked, "--json").hits]
+    done = run(*asked, "--rerank", 5, "--weight", 1e6, "--judge", place.judge)
     lines = done.out.splitlines()
-    assert len(lines) == 7
-    assert lines[1].startswith(" " * 12 + "the whole request: ")
-    assert " of 2 photos" in done.err
+    assert len(lines) == 10
+    assert " of 5 photos" in done.err
+    moved = 0
+    for rank, (hit, reason) in enumerate(zip(lines[::2], lines[1::2], strict=True), start=1):
+        was = before.index(hit.split(maxsplit=2)[2]) + 1
+        told = "" if was == rank else f"(was {was}) "
+        assert reason.startswith(f"{'':12}{told}the whole request: ")
+        moved += was != rank
+    assert moved
+
+
+def test_a_judge_that_does_not_fit_is_refused_with_the_figures_before_anything_is_searched(
+    run: Run, place: Place, tmp_path: Path
+) -> None:
+    giant = write_tiny_phi3(tmp_path / "giant judge")
+    config = json.loads((giant / "config.json").read_bytes())
+    config |= {"hidden_size": 4096, "num_attention_heads": 512, "num_key_value_heads": 512}
+    config |= {"intermediate_size": 4_000_000}  # of random weights that nobody could hold
+    (giant / "config.json").write_text(json.dumps(config))
+    for command in (["judge", "--text", "red", place.files[0]], [*place.search, "--rerank", 5]):
+        done = run(*command, "--judge", giant)
+        assert (done.status, done.out) == (1, "")
+        assert re.search(r"the judge needs \d+\.\d GB in 32 bits.* GB free", done.err)
+        assert "choose a smaller judge" in done.err
+
+
+def test_the_judge_that_is_set_is_asked_unless_another_is_named(run: Run, place: Place) -> None:
+    chosen = Settings(judge=str(place.judge))
+    settings.save(chosen)
+    hits = run(*place.search, "--rerank", 1, "--json").hits
+    assert hits[0]["judgement"]["judge"] == "tiny judge"
+    assert run(*place.search, "--rerank", 1, "--judge", "nobody").status == 1
+
+
+def test_stopping_says_what_is_kept(run: Run, place: Place) -> None:
+    options = arguments.parse([*place.search, "--rerank", "1", "--judge", str(place.judge)])
+    assert options.kept == "Nothing was changed."
+    with Library(Path(place.search[2])) as library:
+        empty = Results(Query("red"), ())
+        judging_commands.reranked(empty, options, library.catalogue.judgements)
+    assert options.kept.startswith("What was judged so far is kept")
 
 
 def test_a_judge_that_is_not_here_is_said_before_anything_is_searched(
@@ -154,6 +222,7 @@ def test_a_judge_that_is_not_here_is_said_before_anything_is_searched(
         ["search", "--text", "a", "--rerank", "5", "--weight", "-1"],
         ["search", "--text", "a", "--rerank", "5", "--weight", "nan"],
         ["search", "--text", "a", "--rerank", "5", "--strategy", "guess"],
+        ["search", "--text", "a", "--rerank", "5", "--near-ties", "-1"],
         ["judge", "a.png"],
         ["judge", "--text", "a"],
     ],
@@ -202,6 +271,12 @@ def test_judge_tells_what_it_cannot_read_and_goes_on(
     assert standings == {"letter.png": "failed", "red.png": "judged"}
     nothing = run(*given, tmp_path / "nowhere.png")
     assert (nothing.status, nothing.hits) == (1, [])
+
+
+def test_judge_says_when_it_is_given_too_many(run: Run, place: Place) -> None:
+    done = run("judge", "--text", "red", *place.files * 11, "--json", "--judge", place.judge)
+    assert "Only the first 50 of 55 photos are judged" in done.err
+    assert sum(hit["judgement"] is None for hit in done.hits) == 5
 
 
 def test_judge_says_why_it_stopped(run: Run, place: Place, tmp_path: Path) -> None:

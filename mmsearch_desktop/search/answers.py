@@ -18,7 +18,9 @@ from mmsearch_desktop.search.questions import Question, one_line
 
 LEAST_ANSWERED = 0.5  # below it, the judge is not answering the question
 MOST_WORDS_CHARACTERS = 300
+_MOST_CLAIM_CHARACTERS = 100
 _MOST_MARKS = 2  # on one letter
+_END_OF_A_SENTENCE = (".", "!", "?", "…", "。", "！", "？")
 _LINK = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,20}://|\bwww\.|\bmailto:)\S*", re.IGNORECASE)
 _NO_TAGS = str.maketrans("<>", "‹›")
 
@@ -53,7 +55,10 @@ def verdict(answers: Sequence[Answer], judge: str) -> Verdict:
     first, *parts = answers
     if not math.isfinite(first.score.logit):
         return failed(judge, "the judge's answer is not a number")
-    checks = tuple(Check(one.question.claim, _probability(one.logit)) for one in answers)
+    checks = tuple(
+        Check(plain(one.question.claim, _MOST_CLAIM_CHARACTERS), _probability(one.logit))
+        for one in answers
+    )
     if first.logit is None:
         said = ["The judge answered neither yes nor no", *_answered(checks)]
         return Verdict(None, " / ".join(said), judge, Standing.UNSURE, checks=checks)
@@ -74,7 +79,7 @@ def _probability(logit: float | None) -> float | None:
 
 def rationale(checks: Sequence[Check]) -> str:
     """ "the whole request: yes 95 % / phone case: yes 97 % / no stripes: no 69 %"."""
-    return " / ".join(f"{plain(check.claim, 100)}: {_said(check.probability)}" for check in checks)
+    return " / ".join(f"{check.claim}: {_said(check.probability)}" for check in checks)
 
 
 def _answered(checks: Sequence[Check]) -> list[str]:
@@ -110,6 +115,12 @@ def plain(text: str, most_characters: int = MOST_WORDS_CHARACTERS) -> str:
     visible = "".join(map(_visible, text[: 20 * most_characters]))
     line = _few_marks(_LINK.sub("…", one_line(visible))).translate(_NO_TAGS)
     return line if len(line) <= most_characters else line[: most_characters - 1].rstrip() + "…"
+
+
+def ended(text: str) -> str:
+    """Plain text that was cut off within a sentence says so."""
+    whole = not text or text.rstrip("\"'”’)]»").endswith(_END_OF_A_SENTENCE)
+    return text if whole else f"{text}…"
 
 
 def _visible(letter: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mmsearch_desktop.domain import (
     Hit,
     Judge,
+    JudgeName,
     Layout,
     LibraryProblem,
     MmsearchError,
@@ -70,6 +71,7 @@ class Judging:
     depth: int = 9  # how many of the best hits, 1 to 50
     checks: bool = True  # pointwise: also ask about the parts of the request
     against_neutral: bool = False  # pointwise: take away what a picture gets whatever is asked
+    near_ties: int = 0  # pointwise: so many pairs of nearly equal hits are shown side by side
     words_tokens: int = 40  # of the model's own text about one hit; 0: none
     layout: Layout = Layout.SEPARATE  # listwise
     caption: bool = False  # listwise: first have the query picture described in words
@@ -89,6 +91,40 @@ class Job:
     kept: Kept
     wanted: Wanted | None
     clock: Clock
+
+
+class Stopwatch:
+    """A clock that stands still while nobody works: a pause is not slowness."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._counted = 0.0
+        self._since: float | None = None
+
+    def __call__(self) -> float:
+        running = 0.0 if self._since is None else self._clock() - self._since
+        return self._counted + running
+
+    def start(self) -> None:
+        self._since = self._clock()
+
+    def stop(self) -> None:
+        self._counted = self()
+        self._since = None
+
+
+def counted(items: Generator[T, None, None], watch: Stopwatch) -> Generator[T, None, None]:
+    """The same items; the watch runs while one is being made, and not between them."""
+    with closing(items):
+        while True:
+            watch.start()
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            finally:
+                watch.stop()
+            yield item
 
 
 class TooSlow(MmsearchError):
@@ -215,13 +251,28 @@ def next_of(hits: Sequence[Hit], wanted: Wanted | None) -> int:
     return min(range(len(hits)), key=lambda one: (places.get(hits[one].photo.content_id, far), one))
 
 
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What is known of hits from earlier judging of the same request by the same judge."""
+
+    hits: tuple[Hit, ...]  # with their verdicts, and with words where those were kept
+    unjudged: tuple[Hit, ...]
+    wordless: tuple[Hit, ...] = ()  # of `hits`, those whose words are still to be written
+    uncompared: bool = False  # of `hits`, some are still to be shown side by side
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left for the judge, who then need not be opened."""
+        return not (self.unjudged or self.wordless or self.uncompared)
+
+
 class Kept:
     """Verdicts of earlier times about the same request; does nothing where there is no cache."""
 
-    def __init__(self, cache: Judgements | None, query: Query, judge: Judge) -> None:
+    def __init__(self, cache: Judgements | None, query: Query, who: JudgeName) -> None:
         self._cache = cache
         self._query = query
-        self._judge = judge
+        self._who = who
 
     def find(
         self, sha256s: Sequence[str], rules: str, *, neutral: bool = False
@@ -248,7 +299,7 @@ class Kept:
         return Asked(
             words="" if neutral else " ".join(self._query.words.split()),
             picture_sha256=picture,
-            judge=self._judge.name,
-            revision=self._judge.revision,
-            prompt_version=f"{WORDING_VERSION}.{self._judge.prompt_version} {rules}",
+            judge=self._who.name,
+            revision=self._who.revision,
+            prompt_version=f"{WORDING_VERSION}.{self._who.prompt_version} {rules}",
         )

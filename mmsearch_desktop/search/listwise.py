@@ -30,6 +30,9 @@ from mmsearch_desktop.search import answers, composite, questions, ranked_text
 from mmsearch_desktop.search.judging import (
     FAILURES,
     Job,
+    Judging,
+    Kept,
+    Recalled,
     given_up,
     picture_key,
     query_key,
@@ -52,22 +55,50 @@ _log = logging.getLogger("mmsearch.judging")
 
 def judged(job: Job, hits: Sequence[Hit]) -> Generator[Hit, None, None]:
     """What `rerank` yields, for hits in retrieval order; JudgingStopped as there."""
-    listing = _Listwise(job)
+    listing = Listing(job)
+    known = {hit.photo.sha256: hit for hit in recalled(job.kept, job.settings, hits).hits}
     for start in range(0, len(hits), GROUP):
+        group = hits[start : start + GROUP]
+        if group[0].photo.sha256 in known:
+            yield from (known[hit.photo.sha256] for hit in group)
+            continue
         try:
-            yield from listing.group(hits[start : start + GROUP], start)
+            yield from listing.group(group, start)
         except JudgingStopped:
             yield from given_up(hits[start:], job.judge.name)
             raise
 
 
+def recalled(kept: Kept, settings: Judging, hits: Sequence[Hit]) -> Recalled:
+    """A list is known as a whole or not at all."""
+    known: list[Hit] = []
+    unjudged: list[Hit] = []
+    for start in range(0, len(hits), GROUP):
+        group = hits[start : start + GROUP]
+        found = kept.find([hit.photo.sha256 for hit in group], _rules(settings, group, start))
+        if len(found) == len(group):
+            known += [with_verdict(hit, found[hit.photo.sha256]) for hit in group]
+        else:
+            unjudged += group
+    return Recalled(tuple(known), tuple(unjudged))
+
+
+def _rules(settings: Judging, hits: Sequence[Hit], start: int) -> str:
+    """A verdict depends on all hits of the list and on their order."""
+    listed = hashlib.sha256("".join(hit.photo.sha256 for hit in hits).encode()).hexdigest()
+    return (
+        f"listwise {start} {listed} {settings.layout} {settings.caption:d} {settings.runs} "
+        f"{settings.words_tokens}"
+    )
+
+
 @dataclass(frozen=True, slots=True)
-class _Member:
+class Member:
     hit: Hit
     picture: Image.Image
 
 
-class _Listwise:
+class Listing:
     """One query's judging, a group of hits at a time."""
 
     def __init__(self, job: Job) -> None:
@@ -77,12 +108,6 @@ class _Listwise:
 
     def group(self, hits: Sequence[Hit], start: int) -> Iterator[Hit]:
         """Judges them as one list; `start` are judged before them."""
-        rules = self._rules(hits, start)
-        found = self._kept.find([hit.photo.sha256 for hit in hits], rules)
-        if len(found) == len(hits):
-            for hit in hits:
-                yield with_verdict(hit, found[hit.photo.sha256])
-            return
         members = yield from self._readable(hits)
         if not members:
             return
@@ -94,29 +119,21 @@ class _Listwise:
             raise JudgingStopped(f"Judging stopped: {why(error)}") from error
         for hit in ranked:
             if hit.verdict is not None:
+                rules = _rules(self._settings, hits, start)
                 self._kept.keep(hit.photo.sha256, hit.verdict, rules)
 
-    def _rules(self, hits: Sequence[Hit], start: int) -> str:
-        """A verdict depends on all hits of the list and on their order."""
-        listed = hashlib.sha256("".join(hit.photo.sha256 for hit in hits).encode()).hexdigest()
-        chosen = self._settings
-        return (
-            f"listwise {start} {listed} {chosen.layout} {chosen.caption:d} {chosen.runs} "
-            f"{chosen.words_tokens}"
-        )
-
-    def _readable(self, hits: Sequence[Hit]) -> Generator[Hit, None, list[_Member]]:
+    def _readable(self, hits: Sequence[Hit]) -> Generator[Hit, None, list[Member]]:
         members = []
         for hit in hits:
             shown = with_verdict(hit, answers.being_judged(self._judge.name))
             yield shown
             try:
-                members.append(_Member(shown, self._pictures(hit)))
+                members.append(Member(shown, self._pictures(hit)))
             except UnreadablePhoto as error:
                 yield with_verdict(hit, answers.failed(self._judge.name, why(error)))
         return members
 
-    def _twice(self, members: Sequence[_Member], start: int) -> Generator[Hit, None, list[Hit]]:
+    def _twice(self, members: Sequence[Member], start: int) -> Generator[Hit, None, list[Hit]]:
         try:
             return (yield from self._ranked(members, start))
         except DeviceOutOfMemory as error:
@@ -128,19 +145,24 @@ class _Listwise:
 
     # ----------------------------------------------------------------- one list
 
-    def _ranked(self, members: Sequence[_Member], start: int) -> Generator[Hit, None, list[Hit]]:
+    def _ranked(self, members: Sequence[Member], start: int) -> Generator[Hit, None, list[Hit]]:
         """The members with their verdicts; yields them when the list is there, and as it grows."""
         if self._caption is None:
             self._caption = yield from self._captioned(members[0].hit)
         places = [_Places() for _ in members]
         for run in range(1, self._settings.runs):
             order = random.Random(run).sample(range(len(members)), len(members))  # noqa: S311
-            text = yield from self._list_only([members[one] for one in order])
-            for place, number in enumerate(ranked_text.named_numbers(text, len(members))):
+            ranked = yield from self.order_of([members[one] for one in order])
+            for place, number in enumerate(ranked):
                 places[order[number - 1]].add(place)
         return (yield from self._last_run(members, start, places))
 
-    def _list_only(self, members: Sequence[_Member]) -> Generator[Hit, None, str]:
+    def order_of(self, members: Sequence[Member]) -> Generator[Hit, None, tuple[int, ...]]:
+        """The numbers of the members that the judge ranks, best first; no reasons are asked for."""
+        text = yield from self._list_only(members)
+        return ranked_text.named_numbers(text, len(members))
+
+    def _list_only(self, members: Sequence[Member]) -> Generator[Hit, None, str]:
         written = ""
         with closing(self._text(members, reasons=False)) as steps:
             for text in steps:
@@ -149,7 +171,7 @@ class _Listwise:
         return written
 
     def _last_run(
-        self, members: Sequence[_Member], start: int, places: Sequence[_Places]
+        self, members: Sequence[Member], start: int, places: Sequence[_Places]
     ) -> Generator[Hit, None, list[Hit]]:
         """With the hits in retrieval order, and with reasons."""
         shown: list[Hit] = []
@@ -174,7 +196,7 @@ class _Listwise:
         yield from self._reasons(shown, text, places)
         return shown
 
-    def _text(self, members: Sequence[_Member], *, reasons: bool) -> Generator[str, None, None]:
+    def _text(self, members: Sequence[Member], *, reasons: bool) -> Generator[str, None, None]:
         """All that the model has written, after each step."""
         count, picture = len(members), query_picture(self._query)
         words = questions.list_words(
@@ -202,7 +224,7 @@ class _Listwise:
                     return
 
     def _verdicts(
-        self, members: Sequence[_Member], start: int, places: Sequence[_Places], text: str
+        self, members: Sequence[Member], start: int, places: Sequence[_Places], text: str
     ) -> list[Hit]:
         for place, number in enumerate(ranked_text.named_numbers(text, len(members))):
             places[number - 1].add(place)
@@ -289,13 +311,13 @@ class _Places:
         return self._sum / self.count if self.count else float("inf")
 
 
-def _separate(members: Sequence[_Member]) -> list[Shown]:
+def _separate(members: Sequence[Member]) -> list[Shown]:
     return [
         Shown(member.picture, picture_key(member.hit.photo.sha256), f"Photo {number}:\n")
         for number, member in enumerate(members, start=1)
     ]
 
 
-def _on_page(members: Sequence[_Member]) -> list[Shown]:
+def _on_page(members: Sequence[Member]) -> list[Shown]:
     page = composite.page_of([member.picture for member in members])
     return [Shown(page, None, "Page of photos:\n", num_crops=composite.NUM_CROPS)]

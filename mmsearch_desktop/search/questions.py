@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmsearch_desktop.domain import Check
 
-WORDING_VERSION = "1"  # goes up whenever anything a judge is asked changes
+WORDING_VERSION = "2"  # goes up whenever anything a judge is asked changes
 MOST_CHECKS = 4
-_MOST_WORDS_CHARACTERS = 1000  # of a request
+_MOST_WORDS_BYTES = 700  # of a request: as tokens they fit beside ten pictures, in any script
 _MOST_CLAIM_CHARACTERS = 60
 
 _RULES = (
@@ -58,7 +58,7 @@ def list_words(words: str, *, with_picture: bool, caption: str = "") -> str:
 
 
 def _request(words: str, *, with_picture: bool) -> str:
-    said = one_line(words)[:_MOST_WORDS_CHARACTERS]
+    said = _fitting(one_line(words))
     if not with_picture:
         return f"Request: {said}"
     if not said:
@@ -112,13 +112,20 @@ _LIKE_THE_PICTURE = (
 )
 _NEGATIVE = frozenset({"without", "no", "not", "except", "minus"})
 _JOINS = re.compile(
-    r"(?:^|(?<=\s))(and|but|with|plus|without|no|not|except|minus)(?=\s|$)|((?<!\d),|,(?!\d)|[.!?](?=\s|$)|[;&+()\n])",
+    r"(?:^|(?<=\s))(and|but|with|plus|without|no|not|except|minus)(?=\s|$)"
+    r"|((?<!\d),|,(?!\d)|(?<=\w{3})\.(?=\s)|\.$|[!?](?=\s|$)|[;&+()\n，、；。！？])",
     re.IGNORECASE,
 )
+_AND = ("and", "&", "+")
+_ARTICLES = ("a", "an", "the")
+# What follows an "and" is a thing of its own only if it begins like one: "black and white" is not.
+_A_THING_OF_ITS_OWN = re.compile(r"(?:an?|the|this|these|that|those|same|one|two|\d+)\s", re.I)
+_NO_THING = frozenset({"something", "anything", "some", "any", "thing", "things"})
 _OR = re.compile(r"\s+(?:or|nor)\s+", re.IGNORECASE)
 _FILLER = re.compile(
     r"^(?:(?:please|show|find|give|get|me|us|i|want|need|would|like to see|looking for|search for"
-    r"|something|anything|photos?|pictures?|images?|of|a|an|the|some|any)\s+)+(?=\S)",
+    r"|it['’]s|there['’]s|something|anything|photos?|pictures?|images?|of|a|an|the|some|any)\s+)+"
+    r"(?=\S)",
     re.IGNORECASE,
 )
 _POINTING = r"(?:this|these|that|those|it|its|them|the same|same)"
@@ -179,7 +186,7 @@ def _distinct(parts: Iterator[Question]) -> Iterator[Question]:
 
 def _parts(words: str, *, with_picture: bool) -> Iterator[Question]:
     first = True
-    for clause in _clauses(words[:_MOST_WORDS_CHARACTERS]):
+    for clause in _clauses(_fitting(words)):
         for question in _asked_of(clause, first=first, with_picture=with_picture):
             yield question
             first = False
@@ -192,8 +199,28 @@ class _Clause:
     wanted: bool
 
 
-def _clauses(words: str) -> Iterator[_Clause]:
-    """The pieces between joining words and signs; "and" carries a negation on, a comma ends it."""
+def _clauses(words: str) -> list[_Clause]:
+    """The pieces between joining words and signs, those taken together that belong together."""
+    clauses: list[_Clause] = []
+    for clause in _pieces(words):
+        before = clauses[-1] if clauses else None
+        if before is not None and _goes_on(before, clause):
+            together = f"{before.text} {clause.join} {clause.text}"
+            clauses[-1] = _Clause(together, before.join, before.wanted)
+        else:
+            clauses.append(clause)
+    return clauses
+
+
+def _goes_on(before: _Clause, clause: _Clause) -> bool:
+    """ "black and white", "rock & roll"; not "a dog and the sea", nor "no dots and stripes"."""
+    both_wanted = before.wanted and clause.wanted
+    own = _A_THING_OF_ITS_OWN.match(f"{clause.text} ") or _ONLY_POINTING.match(before.text)
+    return clause.join in _AND and both_wanted and not own
+
+
+def _pieces(words: str) -> Iterator[_Clause]:
+    """Between joining words and signs; "and" carries a negation on, a comma ends it."""
     pieces = _JOINS.split(words)  # text, word, sign, text, word, sign, … text
     join, wanted = "", True
     for place in range(0, len(pieces), 3):
@@ -212,7 +239,7 @@ def _still_wanted(join: str, *, wanted: bool, anew: bool) -> bool:
     """Whether what follows this joining word is wanted; `anew`: text stood before it."""
     if join in _NEGATIVE:
         return False
-    if join in ("and", "&", "+") or not anew:
+    if join in _AND or not anew:
         return wanted
     return True
 
@@ -227,12 +254,22 @@ def _asked_of(clause: _Clause, *, first: bool, with_picture: bool) -> Iterator[Q
         yield _signed(_about_the_picture(found["thing"], clause.join), wanted=clause.wanted)
         return
     if with_picture and (found := _POINTING_BEHIND.match(text)):
-        yield _signed(_about(_short(found["head"]), first=first), wanted=clause.wanted)
+        yield from _about_words(found["head"], clause, first=first)
         yield _signed(_about_the_picture(found["thing"], ""), wanted=clause.wanted)
         return
-    bare = _short(_FILLER.sub("", text))
-    if re.search(r"\w", bare):
-        yield _signed(_about(bare, first=first and clause.wanted), wanted=clause.wanted)
+    yield from _about_words(text, clause, first=first)
+
+
+def _about_words(text: str, clause: _Clause, *, first: bool) -> Iterator[Question]:
+    """What is said without a picture; nothing where that names no thing."""
+    filler = _FILLER.match(text)
+    thing = _short(text[filler.end() :] if filler else text)
+    if not re.search(r"\w", thing) or thing.lower() in _NO_THING or _ONLY_POINTING.match(thing):
+        return
+    typed = filler[0].split()[-1].lower() if filler else ""
+    article = typed if typed in _ARTICLES else ""
+    about = _about(thing, article, first=first and clause.wanted)
+    yield _signed(about, wanted=clause.wanted)
 
 
 def _about_the_picture(thing: str | None, join: str) -> Question:
@@ -249,21 +286,28 @@ def _about_the_picture(thing: str | None, join: str) -> Question:
     )
 
 
-def _about(thing: str, *, first: bool) -> Question:
+def _about(thing: str, article: str, *, first: bool) -> Question:
+    """`article`: the one that was typed before it, if any."""
     start, *rest = thing.split()
     if start.lower() in _PLACES or (not rest and start.lower() in _QUALITIES):
         return Question(thing, f"Is it {thing}?")
+    named = f"{article} {thing}".lstrip()
     several = thing.endswith("s") and not thing.endswith("ss")
-    if not first or several:
-        return Question(thing, f"Does it show {thing}?")
-    article = "an" if thing[0].lower() in "aeiou" else "a"
-    return Question(thing, f"Is it {article} {thing}?")
+    if not first or several or not thing.isascii():
+        return Question(thing, f"Does it show {named}?")
+    if not article:
+        named = f"an {thing}" if thing[0].lower() in "aeiou" else f"a {thing}"
+    return Question(thing, f"Is it {named}?")
 
 
 def _signed(question: Question, *, wanted: bool) -> Question:
     if wanted:
         return question
     return Question(f"no {question.claim}", question.text, wanted=False)
+
+
+def _fitting(text: str) -> str:
+    return text.encode("utf-8", "ignore")[:_MOST_WORDS_BYTES].decode("utf-8", "ignore")
 
 
 def _short(text: str) -> str:

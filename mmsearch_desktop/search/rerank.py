@@ -5,7 +5,7 @@ is a permutation whatever they are. Closing the generator stops the judge within
 
 One candidate at a time: what all candidates share is read once, each adds its picture and is asked
 yes-or-no questions, whose logits are compared with those about a picture that shows nothing. So no
-candidate can move the score of another, and none can be lost.
+candidate can move the score of another (but see `near_ties`), and none can be lost.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mmsearch_desktop.domain import (
     DeviceOutOfMemory,
     Hit,
     Judge,
+    JudgeName,
     JudgingStopped,
     Query,
     Score,
@@ -31,7 +32,7 @@ from mmsearch_desktop.domain import (
     UnreadablePhoto,
     Verdict,
 )
-from mmsearch_desktop.search import answers, listwise, questions
+from mmsearch_desktop.search import answers, listwise, near_ties, questions
 from mmsearch_desktop.search.judging import (
     FAILURES,
     Clock,
@@ -39,8 +40,11 @@ from mmsearch_desktop.search.judging import (
     Judging,
     Kept,
     Pictures,
+    Recalled,
+    Stopwatch,
     Wanted,
     as_asked,
+    counted,
     given_up,
     next_of,
     picture_key,
@@ -87,10 +91,68 @@ def rerank(
     of memory twice, fails time after time, cannot read the request, or is too slow.
     """
     chosen, asked = to_be_judged(hits, settings.depth), as_asked(query)
-    job = Job(asked, judge, settings, pictures, Kept(cache, asked, judge), wanted, clock)
+    who = JudgeName(judge.name, judge.revision, judge.prompt_version)
+    watch = Stopwatch(clock)
+    job = Job(asked, judge, settings, pictures, Kept(cache, asked, who), wanted, watch)
+    listed = settings.strategy is Strategy.LISTWISE
+    items = listwise.judged(job, chosen) if listed else _Pointwise(job).judged(chosen)
+    return counted(items, watch)
+
+
+def recalled(
+    query: Query,
+    hits: Sequence[Hit],
+    who: JudgeName,
+    *,
+    settings: Judging = Judging(),  # noqa: B008 - a frozen value
+    cache: Judgements | None = None,
+) -> Recalled:
+    """What `rerank` would yield of these hits without asking this judge anything."""
+    chosen, asked = to_be_judged(hits, settings.depth), as_asked(query)
+    kept = Kept(cache, asked, who)
     if settings.strategy is Strategy.LISTWISE:
-        return listwise.judged(job, chosen)
-    return _Pointwise(job).judged(chosen)
+        return listwise.recalled(kept, settings, chosen)
+    known = _recalled(kept, settings, chosen)
+    if known.unjudged or settings.near_ties == 0:
+        return known
+    compared, all_of_them = near_ties.recalled(
+        kept, _rules(settings), known.hits, settings.near_ties
+    )
+    return dataclasses.replace(known, hits=tuple(compared), uncompared=not all_of_them)
+
+
+def _recalled(kept: Kept, settings: Judging, hits: Sequence[Hit]) -> Recalled:
+    sha256s = [hit.photo.sha256 for hit in hits]
+    found = kept.find(sha256s, _rules(settings))
+    written = kept.find(sha256s, _rules_of_words(settings)) if settings.words_tokens > 0 else {}
+    known = [with_verdict(hit, found[sha]) for hit, sha in _by_sha256(hits) if sha in found]
+    spoken = [
+        with_words(hit, written[sha].words) if sha in written else hit
+        for hit, sha in _by_sha256(known)
+    ]
+    wordless = [hit for hit, sha in _by_sha256(known) if sha not in written and _is_judged(hit)]
+    return Recalled(
+        hits=tuple(spoken),
+        unjudged=tuple(hit for hit, sha in _by_sha256(hits) if sha not in found),
+        wordless=tuple(wordless) if settings.words_tokens > 0 else (),
+    )
+
+
+def _by_sha256(hits: Sequence[Hit]) -> list[tuple[Hit, str]]:
+    return [(hit, hit.photo.sha256) for hit in hits]
+
+
+def _is_judged(hit: Hit) -> bool:
+    return hit.verdict is not None and hit.verdict.standing is Standing.JUDGED
+
+
+def _rules(settings: Judging) -> str:
+    """Besides the request and the judge, what a verdict depends on."""
+    return f"pointwise {settings.checks:d} {settings.against_neutral:d}"
+
+
+def _rules_of_words(settings: Judging) -> str:
+    return f"{_rules(settings)} words {settings.words_tokens}"
 
 
 class _Pointwise:
@@ -106,23 +168,28 @@ class _Pointwise:
         self._request: _Request | None = None
         self._neutral: _Request | None = None
 
-    @property
-    def _rules(self) -> str:
-        """Besides the request and the judge, what a verdict depends on."""
-        return f"pointwise {self._settings.checks:d} {self._settings.against_neutral:d}"
-
     # ----------------------------------------------------------------- all candidates
 
     def judged(self, hits: Sequence[Hit]) -> Generator[Hit, None, None]:
-        found = self._kept.find([hit.photo.sha256 for hit in hits], self._rules)
-        known = [
-            with_verdict(hit, found[hit.photo.sha256]) for hit in hits if hit.photo.sha256 in found
-        ]
-        yield from known
-        waiting = [hit for hit in hits if hit.photo.sha256 not in found]
-        now = yield from self._judge_all(waiting)
+        known = _recalled(self._kept, self._settings, hits)
+        yield from known.hits
+        now = yield from self._judge_all(list(known.unjudged))
+        settled = yield from self._compared([*known.hits, *now])
         if self._settings.words_tokens > 0:
-            yield from self._write_all([*known, *now])
+            silent = {hit.photo.content_id for hit in (*known.wordless, *filter(_is_judged, now))}
+            yield from self._write_all([hit for hit in settled if hit.photo.content_id in silent])
+
+    def _compared(self, hits: Sequence[Hit]) -> Generator[Hit, None, Sequence[Hit]]:
+        """The hits in retrieval order, nearly equal ones shown side by side."""
+        found = sorted(hits, key=lambda hit: hit.retrieval_rank)
+        steps = near_ties.compared(self._job, _rules(self._settings), found)
+        with closing(steps):
+            for hit in steps:
+                found = [
+                    hit if hit.photo.content_id == one.photo.content_id else one for one in found
+                ]
+                yield hit
+        return found
 
     def _judge_all(self, waiting: list[Hit]) -> Generator[Hit, None, list[Hit]]:
         done: list[Hit] = []
@@ -156,7 +223,7 @@ class _Pointwise:
             patience.failed(reason)
             return with_verdict(hit, answers.failed(self._judge.name, reason))
         patience.judged()
-        self._kept.keep(hit.photo.sha256, verdict, self._rules)
+        self._kept.keep(hit.photo.sha256, verdict, _rules(self._settings))
         return with_verdict(hit, verdict)
 
     def _twice(self, hit: Hit) -> Generator[Hit, None, Verdict]:
@@ -255,25 +322,21 @@ class _Pointwise:
 
     # ----------------------------------------------------------------- the model's words
 
-    def _write_all(self, hits: Sequence[Hit]) -> Iterator[Hit]:
-        rules = f"{self._rules} words {self._settings.words_tokens}"
-        found = self._kept.find([hit.photo.sha256 for hit in hits], rules)
-        waiting = []
-        for hit in hits:
-            if hit.photo.sha256 in found:
-                yield with_words(hit, found[hit.photo.sha256].words)
-            elif hit.verdict is not None and hit.verdict.standing is Standing.JUDGED:
-                waiting.append(hit)
-        while waiting:
+    def _write_all(self, waiting: list[Hit]) -> Iterator[Hit]:
+        failed_in_a_row = 0
+        while waiting and failed_in_a_row < _FAILURES_IN_A_ROW:
             hit = waiting.pop(next_of(waiting, self._job.wanted))
             try:
                 written = yield from self._write_one(hit)
             except FAILURES as error:  # the verdict stands without words
                 _log.warning("no words about %s: %s", hit.photo.path, why(error))
-                if isinstance(error, DeviceOutOfMemory):
+                if isinstance(error, DeviceOutOfMemory | JudgingStopped):
                     return
+                failed_in_a_row += not isinstance(error, UnreadablePhoto)
                 continue
+            failed_in_a_row = 0
             if written.verdict is not None:
+                rules = _rules_of_words(self._settings)
                 self._kept.keep(hit.photo.sha256, written.verdict, rules)
 
     def _write_one(self, hit: Hit) -> Generator[Hit, None, Hit]:
@@ -297,6 +360,8 @@ class _Pointwise:
                 yield shown
                 if len(text) > 4 * answers.MOST_WORDS_CHARACTERS:
                     break
+        shown = with_words(shown, answers.ended(answers.plain(text)))
+        yield shown
         return shown
 
 

@@ -178,7 +178,8 @@ def _notices(
         yield EMPTY_LIBRARY
     elif query.folder is not None and catalogue.photo_count(query.folder) == 0:
         yield f"No photos of the library lie in {query.folder}."
-    cut = embedder.cut_notice(query.words, with_picture=query.picture is not None)
+    together = query.picture is not None and query.mode is Mode.COMPOSED
+    cut = embedder.cut_notice(query.words, with_picture=together)
     if cut is not None:
         yield cut
     waiting = catalogue.waiting_count(embedder.space, query.folder)

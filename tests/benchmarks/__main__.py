@@ -7,7 +7,7 @@ import sys
 
 from tests.benchmarks.table import Row, print_table
 
-NAMES = ("window_start", "event_loop", "search_latency", "pipeline")
+NAMES = ("window_start", "event_loop", "search_latency", "pipeline", "judging")
 
 
 def main(chosen: list[str]) -> int:

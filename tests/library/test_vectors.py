@@ -341,7 +341,14 @@ def _doubled(index: MilvusIndex, ids: list[int], rows: NDArray[np.float32]) -> N
 
 
 @pytest.mark.parametrize(
-    "disagreement", [_some_missing, _some_strays, _missing_and_strays, _other_vectors, _doubled]
+    "disagreement",
+    [
+        _some_missing,
+        _some_strays,
+        _missing_and_strays,
+        _other_vectors,
+        pytest.param(_doubled, marks=CHILD),  # milvus-lite 3 puts it in the place of the first
+    ],
 )
 def test_any_disagreement_heals(
     disagreement: Callable[[MilvusIndex, list[int], NDArray[np.float32]], None],

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmsearch_desktop.domain import Check, Score, Standing
-from mmsearch_desktop.search.answers import Answer, plain, rationale, verdict
+from mmsearch_desktop.search.answers import Answer, ended, plain, rationale, verdict
 from mmsearch_desktop.search.questions import Question
 
 WHOLE = Question("the whole request", "Does it fit?")
@@ -94,6 +94,27 @@ def test_ten_thousand_random_answers_give_verdicts() -> None:
             assert 0 <= found.probability <= 1
         else:
             assert found.score is None
+
+
+def test_what_a_person_typed_is_plain_in_the_checks_too() -> None:
+    typed = Question("<b>case</b>\u202e http://x.example", "Is it?")
+    (check,) = verdict([_answer(typed, 1)], "judge").checks
+    assert check.claim == "‹b›case‹/b› …"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("It shows a cat.", "It shows a cat."),
+        ("“It shows a cat.”", "“It shows a cat.”"),
+        ("It shows a cat that", "It shows a cat that…"),
+        ("它是一只猫。", "它是一只猫。"),
+    ],
+)
+def test_a_sentence_that_was_cut_off_says_so(text: str, shown: str) -> None:
+    assert ended(text) == shown
+    assert ended(shown) == shown
 
 
 def test_no_answer_is_quite_sure() -> None:

@@ -12,7 +12,9 @@ import pytest
 from mmsearch_desktop.domain import Hit, Query, QueryPicture, QueryProblem, UnreadablePhoto
 from mmsearch_desktop.search.judging import (
     MOST_DEPTH,
+    Stopwatch,
     TooSlow,
+    counted,
     next_of,
     picture_key,
     picture_of,
@@ -103,6 +105,43 @@ def test_steps_over_their_time_are_closed() -> None:
     left.close()
     assert closed == [True, True]
     assert list(kept) == []
+
+
+def test_a_watch_counts_only_while_somebody_works() -> None:
+    now = [0.0]
+    watch = Stopwatch(lambda: now[0])
+
+    def working() -> Generator[float, None, None]:
+        for _ in range(3):
+            now[0] += 2
+            yield watch()
+
+    seen = []
+    for item in counted(working(), watch):
+        seen.append(item)
+        now[0] += 1000  # whoever asks is busy, paused, or asleep
+        assert watch() == item
+    assert seen == [2, 4, 6]
+
+
+def test_what_is_counted_is_closed_with_its_counting_and_may_fail() -> None:
+    closed = []
+
+    def steps() -> Generator[int, None, None]:
+        try:
+            yield 1
+            raise ValueError("no")
+        finally:
+            closed.append(True)
+
+    left = counted(steps(), Stopwatch(lambda: 0.0))
+    next(left)
+    left.close()
+    assert closed == [True]
+    watch = Stopwatch(lambda: 0.0)
+    with pytest.raises(ValueError, match="no"):
+        list(counted(steps(), watch))
+    assert closed == [True, True]
 
 
 def test_the_most_wanted_comes_next() -> None:

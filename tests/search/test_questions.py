@@ -38,6 +38,7 @@ PATTERN = "query picture's pattern"
         ("phone case like this", ["phone case", KIND]),
         ("in red", ["in red", KIND]),
         ("without this", ["no " + PATTERN]),
+        ("something like this but for men", [KIND, "for men"]),
         ("one, two, three, four, with this", ["one", "two", "three", PATTERN]),
         ("", [KIND, "query picture's colours", PATTERN]),
         (" \n", [KIND, "query picture's colours", PATTERN]),
@@ -58,7 +59,14 @@ def test_with_a_picture_the_parts_are_those_of_the_words_and_one_of_the_picture(
         ("shirt without dots and stripes", ["shirt", "no dots", "no stripes"]),
         ("dog but not black", ["dog", "no black"]),
         ("photos of a dog and the sea", ["dog", "sea"]),
-        ("dog, dog and Dog", []),
+        ("dog, dog, Dog", []),
+        ("black and white photo of a cat", []),
+        ("salt & pepper shaker, round", ["salt & pepper shaker", "round"]),
+        ("man with a hat and a dog", ["man", "hat", "dog"]),
+        ("Dr. Who", []),
+        ("A dog. The sea.", ["dog", "sea"]),
+        ("手机壳，豹纹、红色", ["手机壳", "豹纹", "红色"]),
+        ("something like this, it's red", []),
         ("3.5 inch disk, 1,000 pieces", ["3.5 inch disk", "1,000 pieces"]),
         ("a, b, c, d, e, f", ["a", "b", "c", "d"]),
         ("a cat", []),
@@ -87,6 +95,12 @@ def test_the_missions_own_request_is_asked_as_the_mission_says() -> None:
         ("umbrella, red", ["Is it an umbrella?", "Is it red?"]),
         ("shoes, on a beach", ["Does it show shoes?", "Is it on a beach?"]),
         ("glass, dots", ["Is it a glass?", "Does it show dots?"]),
+        (
+            "man with a hat, the sea",
+            ["Is it a man?", "Does it show a hat?", "Does it show the sea?"],
+        ),
+        ("it's an owl, no cage", ["Is it an owl?", "Does it show cage?"]),
+        ("手机壳，豹纹", ["Does it show 手机壳?", "Does it show 豹纹?"]),
     ],
 )
 def test_questions_read_as_a_person_would_ask_them(words: str, texts: list[str]) -> None:
@@ -132,6 +146,8 @@ def _check_questions(words: str, *, with_picture: bool) -> None:
 def test_a_very_long_request_is_cut() -> None:
     assert len(request_words("word " * 10_000, with_picture=False)) < 1500
     assert len(checks("word " * 10_000 + ", b, c", with_picture=True)) <= MOST_CHECKS
+    for letter in ("x", "é", "犬", "😀", "\ud800"):
+        assert len(request_words(letter * 5000, with_picture=True).encode()) < 1000
 
 
 def test_the_words_stand_on_one_line_and_the_picture_is_spoken_of_only_if_there() -> None:

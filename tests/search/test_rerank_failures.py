@@ -19,7 +19,7 @@ from mmsearch_desktop.domain import (
     UnreadablePhoto,
 )
 from mmsearch_desktop.search.judging import Judging
-from mmsearch_desktop.search.order import reordered
+from mmsearch_desktop.search.order import reordered, updated
 from mmsearch_desktop.search.rerank import rerank
 from tests.fakes_judges import (
     AnyJudge,
@@ -126,6 +126,19 @@ def test_a_candidate_that_takes_too_long_keeps_its_place() -> None:
     hits = judged(judge, clock=judge.clock, settings=with_settings(part_seconds=20))
     assert standings(hits) == ["judged", "judged", "failed", "judged", "judged"]
     assert verdict_of(hits[2]).rationale == "Not judged: it took longer than 20 s"
+
+
+def test_a_pause_is_not_slowness() -> None:
+    """A window that was busy between two steps, or a computer that slept."""
+    now = [0.0]
+    asked = with_settings(part_seconds=20, first_seconds=40)
+    hits = HITS
+    for hit in rerank(
+        RED, HITS, ColourJudge(), pictures=painted, settings=asked, clock=lambda: now[0]
+    ):
+        now[0] += 1000
+        hits = updated(hits, hit)
+    assert standings(hits) == ["judged"] * 5
 
 
 def test_a_judge_whose_first_verdict_is_late_stops_after_the_first_stage() -> None:
