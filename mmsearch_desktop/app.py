@@ -6,14 +6,16 @@ Heavy imports (torch, transformers, Milvus) happen on workers after the window i
 
 from __future__ import annotations
 
+import gc
 import logging
+import os
 import signal
 import socket
 import sys
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING, Protocol
 
-from PySide6.QtCore import QSocketNotifier
+from PySide6.QtCore import QMessageLogContext, QSocketNotifier, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from mmsearch_desktop import __version__, settings
@@ -29,7 +31,14 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 _log = logging.getLogger("mmsearch.app")
+_qt_log = logging.getLogger("mmsearch.qt")
 _LOG_BYTES = 1_000_000
+_LEVELS = {
+    QtMsgType.QtDebugMsg: logging.DEBUG,
+    QtMsgType.QtInfoMsg: logging.INFO,
+    QtMsgType.QtWarningMsg: logging.WARNING,
+    QtMsgType.QtCriticalMsg: logging.ERROR,
+}
 
 
 class Options(Protocol):
@@ -37,6 +46,7 @@ class Options(Protocol):
 
     library: Path | None
     embedder: str | None
+    judge: str | None
     offline: bool
     folders: list[Path]
 
@@ -44,7 +54,10 @@ class Options(Protocol):
 def run(options: Options) -> int:
     """Show the window until it is closed. The exit status."""
     _write_log(settings.data_folder() / "log.txt")
+    messages = QtMessages()
+    qInstallMessageHandler(messages)
     application = make_application()
+    messages.window_is_possible()
     window = make_window(application, options, standard_services(settings.models_folder()))
     sys.excepthook = _telling_hook(window.report)
     stop_watching = _close_on_signals(window.close)
@@ -54,6 +67,7 @@ def run(options: Options) -> int:
         return application.exec()
     finally:
         stop_watching()
+        gc.freeze()  # or Python searches all that torch made for garbage, for a second or more
 
 
 def make_application() -> QApplication:
@@ -70,7 +84,7 @@ def make_window(application: QApplication, options: Options, services: Services)
     stored = settings.load()
     preferences = Preferences(
         stored,
-        Overrides(options.library, options.embedder, options.offline),
+        Overrides(options.library, options.embedder, options.offline, options.judge),
         save=settings.save,
     )
     return MainWindow(
@@ -81,6 +95,46 @@ def make_window(application: QApplication, options: Options, services: Services)
         models_folder=settings.models_folder(),
         folders=options.folders,
     )
+
+
+class QtMessages:
+    """Qt's own messages go to the log; before one of them ends the program, it is told plainly.
+
+    Without a screen that answers, or a library that Qt needs, Qt aborts: a crash to whoever looks.
+    """
+
+    def __init__(self) -> None:
+        self._early: list[str] | None = []  # while there may be no window at all
+
+    def window_is_possible(self) -> None:
+        early, self._early = self._early or [], None
+        for text in early:
+            _qt_log.warning("%s", text)
+
+    def __call__(self, kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
+        if kind is QtMsgType.QtFatalMsg:
+            self._give_up(text)
+        elif self._early is not None and kind is not QtMsgType.QtDebugMsg:
+            self._early.append(text.strip())
+        else:
+            _qt_log.log(_LEVELS.get(kind, logging.INFO), "%s", text)
+
+    def _give_up(self, text: str) -> None:
+        """Qt would abort after this; there is nothing open yet that has to be closed."""
+        from mmsearch_desktop.terminal import PROGRAM, fail
+
+        if self._early is None:
+            status = fail(
+                f"Qt cannot go on: {text}. Start the program again; photos are untouched."
+            )
+        else:
+            status = fail(
+                f"the window cannot be opened: {' '.join(self._early[:1]) or text}. Start it from a"
+                f" desktop session, or use the commands: {PROGRAM} --help. What this computer"
+                f" lacks says: {PROGRAM} doctor"
+            )
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def _telling_hook(
@@ -101,19 +155,21 @@ def _telling_hook(
 def _close_on_signals(close: Callable[[], object]) -> Callable[[], None]:
     """Ctrl+C and a polite kill close the window in its own order. Returns how to undo it.
 
-    Python runs its handlers only between its own instructions, of which there are none while Qt
-    waits; so the signal also writes to a socket that Qt watches.
+    Python runs its handlers only between its own instructions: there are none while Qt waits, and
+    they may be those of painting, in which nothing may be closed. So the handler does nothing, and
+    the signal also writes to a socket that Qt watches.
     """
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)  # noqa: FBT003 the socket's own call
     wakeup_before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     notifier = QSocketNotifier(ours.fileno(), QSocketNotifier.Type.Read)
-    notifier.activated.connect(lambda: ours.recv(64))
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
+    def close_now() -> None:
+        ours.recv(64)
         close()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    notifier.activated.connect(close_now)
+    before = {number: signal.signal(number, _heard) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def undo() -> None:
         for number, handler in before.items():
@@ -124,6 +180,10 @@ def _close_on_signals(close: Callable[[], object]) -> Callable[[], None]:
         theirs.close()
 
     return undo
+
+
+def _heard(_number: int, _frame: FrameType | None) -> None:
+    """Python's part of a signal, where Qt does the rest."""
 
 
 def _write_log(path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import platformdirs
 
-from mmsearch_desktop.domain import Mode
+from mmsearch_desktop.domain import Mode, Strategy
 
 _log = logging.getLogger("mmsearch.settings")
 _APPLICATION = "mmsearch-desktop"
@@ -30,6 +30,15 @@ class Theme(enum.StrEnum):
     SYSTEM = "system"
     LIGHT = "light"
     DARK = "dark"
+
+
+class JudgingWhen(enum.StrEnum):
+    """When a judge looks at the hits of a search."""
+
+    QUICK = "quick"  # where that is quick here: on a graphics card, or by a small judge
+    ALWAYS = "always"
+    ASKED = "asked"  # each time the person asks for it
+    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,14 @@ class Settings:
     thumbnail_pixels: int = 180  # side of a cell's picture in the window
     theme: Theme = Theme.SYSTEM
     indexing_paused: bool = False  # survives a restart
+    indexing_left_over: int = 0  # photos found but not searchable when it was paused
+    judging: JudgingWhen = JudgingWhen.QUICK
+    judge: str = "phi-3-vision"  # a name in models/judge_offers.py, or a folder
+    judging_strategy: Strategy = Strategy.POINTWISE
+    judging_depth: int = 9  # of the best hits, so many are judged
+    judging_weight: float = 1.0  # of the judge's order against the search's; 0 moves nothing
+    judging_words: bool = True  # the judge also writes a sentence about each hit
+    details_shown: bool = False  # the panel beside the photos
     other: dict[str, Any] = field(default_factory=dict, compare=False)  # names we do not know
 
     @property
@@ -120,6 +137,8 @@ def _from_json(stored: dict[str, Any], path: Path) -> Settings:
 def _checked(value: Any, default: Any) -> Any:
     if isinstance(default, enum.Enum):
         return type(default)(value)
+    if isinstance(default, float) and type(value) is int and abs(value) < 2**53:
+        return float(value)  # written by hand, without a point
     if type(value) is not type(default):
         raise ValueError(f"{value!r}, not of type {type(default).__name__}")
     return value

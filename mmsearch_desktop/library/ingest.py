@@ -33,7 +33,12 @@ from mmsearch_desktop.domain import (
     Progress,
     Stage,
 )
-from mmsearch_desktop.library.prepare import DecodeAhead, Prepared, Unreadable
+from mmsearch_desktop.library.prepare import (
+    MOST_BYTES_DECODED,
+    DecodeAhead,
+    Prepared,
+    Unreadable,
+)
 from mmsearch_desktop.library.survey import Survey
 from mmsearch_desktop.library.tables import Arrival, NewContent, NewProblem, as_stored
 
@@ -222,6 +227,7 @@ class _Run:
     def _is_full(self) -> bool:
         return (
             sum(one.needs_vector for one in self._pending) >= self._batch_size
+            or sum(one.picture_bytes for one in self._pending) >= MOST_BYTES_DECODED
             or len(self._pending) + len(self._problems) >= _MOST_FILES_A_STEP
             or self._clock.since_step() > _MOST_SECONDS_A_STEP
         )

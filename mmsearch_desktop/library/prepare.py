@@ -1,7 +1,7 @@
 """Reads, hashes and decodes files on threads ahead of the model, in order and within bounds.
 
-Each file is read once. A content is decoded once, however many files show it: the first one to
-come claims it. Its thumbnail is on disk before the file is handed on.
+Each file is read once. A content is decoded for the first file that shows it, in the order given,
+and goes with that file. Its thumbnail is on disk before the file is handed on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmsearch_desktop.domain import Embedder, UnreadablePhoto
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mmsearch_desktop.library.stores import Library
 
 _MOST_BYTES_IN_WORK = 64_000_000  # of files; one larger than this goes alone
+MOST_BYTES_DECODED = 256_000_000  # of pictures that wait; a very long one has up to 80 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,13 @@ class Prepared:
     decoded: DecodedPhoto | None  # None: its content is known, or came with a file before it
     needs_vector: bool
 
+    @property
+    def picture_bytes(self) -> int:
+        if self.decoded is None:
+            return 0
+        picture = self.decoded.picture
+        return picture.width * picture.height * len(picture.getbands())
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -45,44 +53,73 @@ class Unreadable:
     sha256: str | None  # None: not even its bytes could be read, so another try may go better
 
 
+Outcome = Prepared | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A file and its place in the order."""
+
+    place: int
+    file: FoundFile
+
+
 class DecodeAhead:
     """Iterate over it once for the outcome of each file, in the order given; then `close` it.
 
     NoSpace and LibraryProblem come out where a thumbnail cannot be kept.
     """
 
-    def __init__(self, files: Iterable[FoundFile], library: Library, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        files: Iterable[FoundFile],
+        library: Library,
+        embedder: Embedder,
+        *,
+        most_bytes: int = MOST_BYTES_DECODED,
+    ) -> None:
+        """`most_bytes` of pictures may wait; threads that are at work go beyond by theirs."""
         threads = max(1, min(8, (os.cpu_count() or 2) // 2))
-        self._files = iter(files)
+        self._turns = (_Turn(place, file) for place, file in enumerate(files))
         self._library = library
         self._space = embedder.space
         self._side_pixels = embedder.picture_side_pixels
+        self._most_bytes = most_bytes
         self._most_ahead = 2 * (embedder.batch_size + threads)
         self._most_in_work = max(4 * threads, embedder.batch_size)
-        self._queue: deque[tuple[FoundFile, Future[Prepared | Unreadable]]] = deque()
-        self._next: FoundFile | None = next(self._files, None)
-        self._claimed: set[str] = set()
-        self._claiming = threading.Lock()
+        self._queue: deque[tuple[_Turn, Future[Outcome | None]]] = deque()
+        self._next: _Turn | None = next(self._turns, None)
+        self._lock = threading.Lock()
+        self._claimed: dict[str, int] = {}  # sha256 -> the first place that decodes it
+        self._bytes_waiting = 0  # of decoded pictures in the queue
+        self._handed_on: set[str] = set()  # sha256 of what was decoded
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
-    def __iter__(self) -> Iterator[Prepared | Unreadable]:
+    def __iter__(self) -> Iterator[Outcome]:
         while True:
             self._submit()
             if not self._queue:
                 return
-            yield self._queue.popleft()[1].result()
+            turn, future = self._queue.popleft()
+            outcome = future.result()
+            if outcome is None:
+                outcome = self._prepare(turn)
+            else:
+                self._count(-_picture_bytes(outcome))
+            yield self._once(outcome)
 
     def close(self) -> None:
         """Returns when no thread is left; what is being decoded is finished first."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _submit(self) -> None:
-        while self._next is not None and self._has_room(self._next):
-            self._queue.append((self._next, self._pool.submit(self._prepare, self._next)))
-            self._next = next(self._files, None)
+        while self._next is not None and self._has_room(self._next.file):
+            future = self._pool.submit(self._prepare_ahead, self._next)
+            self._queue.append((self._next, future))
+            self._next = next(self._turns, None)
 
     def _has_room(self, file: FoundFile) -> bool:
-        in_work = [waiting.size_bytes for waiting, future in self._queue if not future.done()]
+        in_work = [turn.file.size_bytes for turn, future in self._queue if not future.done()]
         if not in_work:
             return len(self._queue) < self._most_ahead
         return (
@@ -91,14 +128,27 @@ class DecodeAhead:
             and sum(in_work) + file.size_bytes <= _MOST_BYTES_IN_WORK
         )
 
-    def _prepare(self, file: FoundFile) -> Prepared | Unreadable:
+    def _prepare_ahead(self, turn: _Turn) -> Outcome | None:
+        """None where too many pixels wait already: then it is done when it is wanted."""
+        if self._bytes_waiting >= self._most_bytes:
+            return None
+        outcome = self._prepare(turn)
+        self._count(_picture_bytes(outcome))
+        return outcome
+
+    def _count(self, picture_bytes: int) -> None:
+        with self._lock:
+            self._bytes_waiting += picture_bytes
+
+    def _prepare(self, turn: _Turn) -> Outcome:
+        file = turn.file
         try:
             data = read_file(file.path)
         except UnreadablePhoto as problem:
             return Unreadable(file, problem.reason, None)
         sha256 = hashlib.sha256(data).hexdigest()
         embedded = self._library.catalogue.is_embedded(sha256, self._space)
-        if not self._claim(sha256, embedded=embedded):
+        if not self._claim(sha256, turn.place, embedded=embedded):
             return Prepared(file, sha256, None, needs_vector=False)
         try:
             decoded = decode_photo(
@@ -109,10 +159,28 @@ class DecodeAhead:
         self._library.thumbnails.save(sha256, decoded.picture)
         return Prepared(file, sha256, decoded, needs_vector=not embedded)
 
-    def _claim(self, sha256: str, *, embedded: bool) -> bool:
-        """Whether this file is the one whose content is to be decoded."""
-        with self._claiming:
-            if sha256 in self._claimed or (embedded and self._library.thumbnails.exists(sha256)):
+    def _claim(self, sha256: str, place: int, *, embedded: bool) -> bool:
+        """Whether this file's content is to be decoded.
+
+        Threads overtake each other: a file after this one may have claimed it. It goes with this
+        one all the same, for a batch may end between the two.
+        """
+        with self._lock:
+            if embedded and self._library.thumbnails.exists(sha256):
                 return False
-            self._claimed.add(sha256)
-            return True
+            first = min(place, self._claimed.get(sha256, place))
+            self._claimed[sha256] = first
+            return first == place
+
+    def _once(self, outcome: Outcome) -> Outcome:
+        """What was decoded with a file before this one is not handed on again."""
+        if isinstance(outcome, Unreadable) or outcome.decoded is None:
+            return outcome
+        if outcome.sha256 in self._handed_on:
+            return replace(outcome, decoded=None, needs_vector=False)
+        self._handed_on.add(outcome.sha256)
+        return outcome
+
+
+def _picture_bytes(outcome: Outcome) -> int:
+    return outcome.picture_bytes if isinstance(outcome, Prepared) else 0

@@ -12,10 +12,9 @@ from PySide6.QtCore import QMimeData, QProcess, QUrl
 from PySide6.QtDBus import QDBusConnection, QDBusMessage
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
 
-from mmsearch_desktop.ui.results_model import paths_as_mime_data
+from mmsearch_desktop.ui.results_model import WrittenPaths, mime_data_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -34,9 +33,9 @@ class Desktop:
             return _start("open", "-R", str(path))
         return _ask_file_manager(path) or self.open_file(path if path.is_dir() else path.parent)
 
-    def copy_paths(self, paths: Sequence[Path]) -> None:
+    def copy_paths(self, paths: WrittenPaths) -> None:
         """As text, one a line, and as files."""
-        QGuiApplication.clipboard().setMimeData(paths_as_mime_data(paths))
+        QGuiApplication.clipboard().setMimeData(mime_data_of(paths))
 
     def copy_image(self, path: Path, image: QImage) -> None:
         """As picture data and as the file."""
@@ -58,7 +57,12 @@ def _start(program: str, *arguments: str) -> bool:
 def _ask_file_manager(path: Path) -> bool:
     bus = QDBusConnection.sessionBus()
     service = "org.freedesktop.FileManager1"
-    if not bus.isConnected() or not bus.interface().isServiceRegistered(service).value():
+    if not bus.isConnected():
+        return False
+    known = bus.interface()
+    if not known.isServiceRegistered(service).value() and (
+        service not in known.activatableServiceNames().value()
+    ):
         return False
     call = QDBusMessage.createMethodCall(
         service, "/org/freedesktop/FileManager1", service, "ShowItems"

@@ -12,16 +12,32 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from mmsearch_desktop.domain import Embedder, Progress, Query, Results
+from mmsearch_desktop.domain import Embedder, Hit, Judge, Progress, Query, Results, Strategy
 from mmsearch_desktop.ui.background import Task, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
+    from mmsearch_desktop.library.judgements import Judgements
     from mmsearch_desktop.library.stores import Library
     from mmsearch_desktop.library.vectors import VectorIndex
+    from mmsearch_desktop.models.judging_speed import Outlook
     from mmsearch_desktop.models.offers import Offer
+
+_WORDS_TOKENS = 40  # of what a judge writes about one hit
+
+
+@dataclass(frozen=True, slots=True)
+class JudgingOrder:
+    """What is to be judged, and how."""
+
+    query: Query
+    hits: Sequence[Hit]
+    strategy: Strategy
+    depth: int
+    words: bool  # have the judge also write about each hit
+    wanted: Callable[[], Sequence[int]]  # contents looked at now; called on the worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +54,10 @@ class Services:
     # the last bool: the person agrees to an edition that is not known here
     download: Callable[[Offer, bool, bool], Iterator[Progress]]  # the first bool: offline
     import_folder: Callable[[Offer, Path, bool], Iterator[Progress]]
+    # by an offer's name, or a folder; WeightsMissing, ModelProblem
+    judge_outlook: Callable[[str], Outlook]
+    opening_judge: Callable[[str], Generator[int, None, Judge]]  # yields the bytes read so far
+    judge: Callable[[JudgingOrder, Judge, Judgements], Iterator[Hit]]  # as `rerank`
 
 
 def standard_services(models_folder: Path) -> Services:
@@ -52,6 +72,9 @@ def standard_services(models_folder: Path) -> Services:
         is_installed=partial(_is_installed, models_folder),
         download=partial(_download, models_folder),
         import_folder=partial(_import_folder, models_folder),
+        judge_outlook=partial(_judge_outlook, models_folder),
+        opening_judge=partial(_opening_judge, models_folder),
+        judge=_judge,
     )
 
 
@@ -114,6 +137,29 @@ def _import_folder(
     return weights.import_folder(offer, folder, models_folder, accept_unknown=agreed)
 
 
+def _judge_outlook(models_folder: Path, choice: str) -> Outlook:
+    from mmsearch_desktop.models import judging_speed
+
+    return judging_speed.outlook(choice, models_folder=models_folder)
+
+
+def _opening_judge(models_folder: Path, choice: str) -> Generator[int, None, Judge]:
+    from mmsearch_desktop.models import judge_offers
+
+    return judge_offers.opening_judge(choice, models_folder=models_folder)
+
+
+def _judge(order: JudgingOrder, judge: Judge, cache: Judgements) -> Iterator[Hit]:
+    from mmsearch_desktop.search.judging import Judging
+    from mmsearch_desktop.search.rerank import rerank
+
+    tokens = _WORDS_TOKENS if order.words else 0
+    settings = Judging(strategy=order.strategy, depth=order.depth, words_tokens=tokens)
+    return rerank(
+        order.query, order.hits, judge, settings=settings, cache=cache, wanted=order.wanted
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
     """All that indexing and searching need, open."""
@@ -127,8 +173,8 @@ class Ready:
 class Engine(QObject):
     """Owns the workers and what is open; tells the window by signals.
 
-    Searching has a worker of its own, so that it never waits for a step of indexing; opening the
-    embedder runs there too, as there is nothing to search with before.
+    Searching has a worker of its own, so that it never waits for a step of indexing or judging;
+    opening the embedder runs there too, as there is nothing to search with before.
     """
 
     library_opened = Signal(object)  # Library
@@ -144,6 +190,7 @@ class Engine(QObject):
         self.searching = Worker("searching")
         self.indexing = Worker("indexing")
         self.models = Worker("models")
+        self.judging = Worker("judging")
         self._library: Library | None = None
         self._preparation: Task | None = None
 
@@ -177,7 +224,9 @@ class Engine(QObject):
 
     def close(self) -> None:
         """End all work, then close the stores. The caller has cancelled its tasks."""
-        for worker in (self.indexing, self.searching, self.models, self.housekeeping):
+        for worker in (
+            self.judging, self.indexing, self.searching, self.models, self.housekeeping
+        ):  # fmt: skip
             worker.close()
         if self._library is not None:
             self._library.close()
@@ -187,15 +236,27 @@ class Engine(QObject):
         self._library = library
         self.library_opened.emit(library)
 
-    def _prepared(self, item: Progress | Ready) -> None:
+    def _prepared(self, item: Progress | Ready | None) -> None:
         if isinstance(item, Progress):
             self.rebuilding.emit(item)
-        else:
+        elif item is not None:
             self.ready.emit(item)
 
 
-def _opened(services: Services, library: Library, choice: str) -> Iterator[Progress | Ready]:
+def _opened(services: Services, library: Library, choice: str) -> Iterator[Progress | Ready | None]:
+    """In steps (None: go on), so that a window closed meanwhile need not wait for all of it."""
+    if _may_be_there(services, choice):
+        services.device_name()  # imports torch
+        yield None
     embedder = services.open_embedder(choice)
+    yield None
     index = library.open_index(embedder.space)
     yield from index.reconcile(library.catalogue)
     yield Ready(library, index, embedder, services.device_name())
+
+
+def _may_be_there(services: Services, choice: str) -> bool:
+    """False where opening it will only say, and at once, which files are missing."""
+    from mmsearch_desktop.models.offers import OFFERS
+
+    return all(services.is_installed(offer) for offer in OFFERS if offer.name == choice)

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from mmsearch_desktop.domain import Folder, IndexSummary, NoSpace, Progress
+from mmsearch_desktop.domain import (
+    Folder,
+    IndexSummary,
+    LibraryProblem,
+    ModelProblem,
+    Progress,
+)
 from mmsearch_desktop.ui import wording
 from mmsearch_desktop.ui.indexing import Indexing, IndexingState
 from mmsearch_desktop.ui.library_facts import FactsReader, LibraryFacts
@@ -38,12 +44,17 @@ class FoldersDesk(QObject):
         self._window = window
         self._library: Library | None = None
         self._ready: Ready | None = None
+        self._added: set[Path] = set()  # by the person, who waits to hear of them
+        self._rescanned: set[Path] = set()  # likewise
         self.facts = LibraryFacts()
         self.problems = ProblemsDialog(window)
-        paused = preferences.settings.indexing_paused
-        self.indexing = Indexing(engine.indexing, paused=paused)
+        settings = preferences.settings
+        self.indexing = Indexing(
+            engine.indexing, paused=settings.indexing_paused, left_over=settings.indexing_left_over
+        )
         self.reader = FactsReader(engine.housekeeping)
         self._connect()
+        parts.strip.show_state(self.indexing.state)
 
     def open(self, library: Library) -> None:
         self._library = library
@@ -61,15 +72,40 @@ class FoldersDesk(QObject):
         self.indexing.stop()
 
     def close(self) -> None:
+        if self.indexing.state.paused:
+            self._remember_pause()
         self.stop()
         self.reader.stop()
         self.problems.close()
 
+    def add(self, folder: Path) -> None:
+        """Because the person asked for it: they are told how it ended, whatever it was."""
+        self._added.add(folder)
+        self.rescan(folder)
+
+    def rescan(self, folder: Path) -> None:
+        """The same for a folder that is known, and need not be said to be empty."""
+        self._rescanned.add(folder)
+        self.indexing.add(folder)
+
     def rescan_all(self) -> None:
         """Look at all folders again whose drives are there now."""
+        self._look_at_all(self.indexing.add)
+
+    def rescan_as_asked(self) -> None:
+        """The same, with word of it for the person who asked."""
+        self._look_at_all(self.rescan)
+
+    def _look_at_all(self, look: Callable[[Path], None]) -> None:
+        def look_at_connected(folders: Sequence[Folder]) -> None:
+            for folder in folders:
+                if folder.connected:
+                    look(folder.path)
+            self.reader.now()
+
         if self._library is not None:
             catalogue = self._library.catalogue
-            self._engine.housekeeping.call(catalogue.folders, self._add_connected, self._tell)
+            self._engine.housekeeping.call(catalogue.folders, look_at_connected, self._tell)
 
     def confirm_removal(self, folder: Folder) -> None:
         box = QMessageBox(self._window)
@@ -81,8 +117,9 @@ class FoldersDesk(QObject):
             f"themselves in {folder.path} are not touched."
         )
         box.setInformativeText(wording.shown(told))
-        remove = box.addButton("Remove", QMessageBox.ButtonRole.AcceptRole)
-        box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
+        box.setWindowTitle("Remove folder")
+        remove = box.addButton("&Remove", QMessageBox.ButtonRole.AcceptRole)
+        box.setDefaultButton(box.addButton("&Keep", QMessageBox.ButtonRole.RejectRole))
         remove.clicked.connect(lambda: self.remove(folder))
         box.open()
 
@@ -112,12 +149,6 @@ class FoldersDesk(QObject):
     def _tell(self, error: Exception) -> None:
         self._parts.messages.complain(wording.in_words(error))
 
-    def _add_connected(self, folders: Sequence[Folder]) -> None:
-        for folder in folders:
-            if folder.connected:
-                self.indexing.add(folder.path)
-        self.reader.now()
-
     def _start_indexing(self) -> None:
         add_folder, ready = self._engine.services.add_folder, self._ready
         if ready is not None:
@@ -127,31 +158,44 @@ class FoldersDesk(QObject):
 
     def _connect(self) -> None:
         parts = self._parts
-        parts.panel.rescan_wanted.connect(self.indexing.add)
+        parts.panel.rescan_wanted.connect(self.rescan)
         parts.panel.removal_wanted.connect(self.confirm_removal)
         parts.strip.pause_wanted.connect(self._pause)
         parts.strip.resume_wanted.connect(self._resume)
-        parts.strip.cancel_wanted.connect(self.indexing.cancel)
+        parts.strip.cancel_wanted.connect(self._cancel)
         parts.status.problems_button.clicked.connect(self.problems.show)
         self.problems.retry_wanted.connect(self._retry)
         self.indexing.changed.connect(self._show_indexing)
         self.indexing.advanced.connect(self._advance)
         self.indexing.finished.connect(self._finish)
         self.indexing.failed.connect(self._fail)
+        self.indexing.settled.connect(self._settle)
         self.reader.read.connect(self._show_facts)
         self.reader.failed.connect(self._tell)
 
     def _pause(self) -> None:
         self.indexing.pause()
-        self._preferences.change(indexing_paused=True)
+        self._remember_pause()
+
+    def _remember_pause(self) -> None:
+        left_over = self.indexing.state.not_searchable
+        self._preferences.change(indexing_paused=True, indexing_left_over=left_over)
 
     def _resume(self) -> None:
-        self._preferences.change(indexing_paused=False)
+        self._preferences.change(indexing_paused=False, indexing_left_over=0)
         self.indexing.resume()
+
+    def _cancel(self) -> None:
+        """Say what that means: the folders stay, and are looked at again at the next start."""
+        stopped = self.indexing.cancel()
+        self._preferences.change(indexing_paused=False, indexing_left_over=0)
+        self.reader.now()
+        if stopped:
+            self._parts.messages.tell(wording.cancelled(stopped), "Go on", self._adding(*stopped))
 
     def _retry(self) -> None:
         self.problems.close()
-        self.rescan_all()
+        self.rescan_as_asked()
 
     def _show_indexing(self, state: IndexingState) -> None:
         self._parts.strip.show_state(state)
@@ -165,29 +209,43 @@ class FoldersDesk(QObject):
 
     def _finish(self, folder: Path, summary: IndexSummary) -> None:
         self.reader.now()
-        name = folder.name or str(folder)
-        if summary.photos == 0 and not summary.unreadable:
+        added, asked = folder in self._added, folder in self._rescanned
+        self._added.discard(folder)
+        self._rescanned.discard(folder)
+        if summary.photos == 0 and not summary.unreadable and added:
             self._parts.messages.tell(f"{folder}: no photos were found in it. {wording.FORMATS}")
-        elif summary.indexed or summary.removed or summary.moved:
-            self._parts.status.tell(wording.summary(name, summary))
+        elif summary.indexed or summary.removed or summary.moved or asked:
+            again = summary.indexed > 0 and self._parts.results_model.shows_hits
+            hint = "  ·  Enter in the words searches these too" if again else ""
+            self._parts.status.tell(wording.summary(folder, summary) + hint)
         if summary.removed or summary.moved:
             self.photos_went.emit()
+
+    def _settle(self) -> None:
+        self.reader.now()
+        self.photos_went.emit()  # or came
 
     def _fail(self, folder: Path, error: Exception) -> None:
         self.reader.now()
         action, remedy = "Try again", self._adding(folder)
-        if isinstance(error, NoSpace):
+        if isinstance(error, LibraryProblem | ModelProblem):
             # the next folder would fail as well; nothing is lost by waiting
             self.indexing.pause()
             self.indexing.add(folder)
             action, remedy = "Go on", self.indexing.resume
         self._parts.messages.complain(wording.in_words(error), action, remedy)
 
-    def _adding(self, folder: Path) -> Callable[[], None]:
-        return lambda: self.indexing.add(folder)
+    def _adding(self, *folders: Path) -> Callable[[], None]:
+        def add_them() -> None:
+            for folder in folders:
+                self.add(folder)
+
+        return add_them
 
     def _show_facts(self, facts: LibraryFacts) -> None:
-        self.facts = facts
+        before, self.facts = self.facts, facts
+        if before.away != facts.away and before.folders:
+            self.photos_went.emit()  # or came: with their drive
         self._parts.panel.show_folders(facts.folders, facts.photos)
         self._parts.status.show_problem_count(len(facts.problems))
         self.problems.show_problems(facts.problems)

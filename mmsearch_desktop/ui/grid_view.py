@@ -35,14 +35,17 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QFrame,
     QListView,
     QStyle,
     QStyleOptionViewItem,
+    QToolTip,
     QWidget,
 )
 
 from mmsearch_desktop.ui.results_grid import Grid
+from mmsearch_desktop.ui.sliding import MOST_CELLS, Slide
 
 _MARGIN = 8
 _Index = QModelIndex | QPersistentModelIndex
@@ -56,7 +59,7 @@ class GridView(QListView):
 
     The first row in view stays where it is when the view is resized, the cells change size, or
     rows come and go above; at the very top, new rows push the others down. A new order of the
-    same rows moves them under a view that stays where it is.
+    same rows moves them under a view that stays where it is; they slide to their places.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -68,6 +71,8 @@ class GridView(QListView):
         self._hovered = QPersistentModelIndex()
         self._band_start: QPoint | None = None  # on the grid, not in the window
         self._band = QRect()  # likewise
+        self._slide = Slide(self)
+        self._slide.stepped.connect(self.viewport().update)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -81,9 +86,25 @@ class GridView(QListView):
         """Every row of each line that shows, even in part."""
         return self._grid.rows_between(self._top(), self._top() + self.viewport().height())
 
+    def rows_looked_at(self) -> list[int]:
+        """The one under the pointer, then all in view."""
+        hovered = [self._hovered.row()] if self._hovered.isValid() else []
+        return [*hovered, *self.rows_in_view()]
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Cells may move: no pointer is over them, and no menu, tooltip or drag is under way."""
+        busy = QApplication.activePopupWidget() is not None or QToolTip.isVisible()
+        pressed = QApplication.mouseButtons() != Qt.MouseButton.NoButton
+        return not (self.viewport().underMouse() or busy or pressed)
+
     def selected_rows(self) -> list[int]:
         """Ascending."""
-        return sorted(row for part in _parts(self.selectionModel().selection()) for row in part)
+        return [row for part in self.selected_ranges() for row in part]
+
+    def selected_ranges(self) -> list[range]:
+        """Ascending; there are few, however many rows are selected."""
+        return sorted(_parts(self.selectionModel().selection()), key=lambda part: part.start)
 
     def selected_count(self) -> int:
         return sum(len(part) for part in _parts(self.selectionModel().selection()))
@@ -150,8 +171,22 @@ class GridView(QListView):
         if not self._placing:
             self._set_anchor()
 
+    def _order_leaves(self) -> None:
+        followed = min(self._grid.count, MOST_CELLS)
+        self._slide.leave(map(self._at, range(followed)), self._place_of)
+
+    def _order_came(self) -> None:
+        self._set_anchor()
+        self._slide.arrive(self._place_of)
+        if self.viewport().underMouse():
+            self._hover(self.viewport().mapFromGlobal(QCursor.pos()))
+
+    def _place_of(self, row: int) -> QPoint:
+        return self._grid.cell(row).topLeft()
+
     def _rows_leave(self) -> None:
         """If the current row leaves, another becomes it, but the view does not run there."""
+        self._slide.stop()
         self.setAutoScroll(False)
 
     def _rows_left(self) -> None:
@@ -170,6 +205,13 @@ class GridView(QListView):
                 self.viewport().update(self.visualRect(changed))
         self._hovered = QPersistentModelIndex(index)
 
+    def _make_first_current(self) -> None:
+        """Whoever uses the keyboard sees where it is; nothing is selected by that."""
+        rows = self.rows_in_view()
+        if rows and self.hasFocus():
+            flags = QItemSelectionModel.SelectionFlag
+            self.selectionModel().setCurrentIndex(self._at(rows.start), flags.NoUpdate)
+
     def _tell(self, what: QAccessible.Event, row: int) -> None:
         """Screen readers know the rows as children of the view."""
         if QAccessible.isActive():
@@ -182,12 +224,29 @@ class GridView(QListView):
         flags = QStyle.StateFlag
         base = option.state & ~(flags.State_MouseOver | flags.State_HasFocus | flags.State_Selected)
         on_grid = area.translated(0, self._top())
-        for row in self._grid.rows_between(on_grid.top(), on_grid.bottom() + 1):
-            if self._grid.cell(row).intersects(on_grid):
+        rows = self._grid.rows_between(on_grid.top(), on_grid.bottom() + 1)
+        for row in self._slide.with_moving(rows):
+            cell = self._grid.cell(row).translated(self._slide.offset(row))
+            if cell.intersects(on_grid):
                 index = self._at(row)
-                option.rect = self.visualRect(index)
+                option.rect = cell.translated(0, -self._top())
                 option.state = base | self._state_of(index)
-                self.itemDelegate().paint(painter, option, index)
+                if self._slide.is_running:
+                    self._paint_moving(painter, option, index)
+                else:
+                    self.itemDelegate().paint(painter, option, index)
+
+    def _paint_moving(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> None:
+        place, size = option.rect.topLeft(), option.rect.size()
+
+        def paint(onto: QPainter) -> None:
+            option.rect = QRect(QPoint(), size)
+            self.itemDelegate().paint(onto, option, index)
+
+        look = option.state.value
+        painter.drawPixmap(place, self._slide.picture(index.row(), look, size, paint))
 
     def _state_of(self, index: QModelIndex) -> QStyle.StateFlag:
         state = QStyle.StateFlag.State_None
@@ -211,13 +270,18 @@ class GridView(QListView):
         if old is not None:
             old.rowsAboutToBeRemoved.disconnect(self._rows_leave)
             old.rowsRemoved.disconnect(self._rows_left)
-            old.layoutChanged.disconnect(self._set_anchor)
+            old.layoutAboutToBeChanged.disconnect(self._order_leaves)
+            old.layoutChanged.disconnect(self._order_came)
+            old.modelReset.disconnect(self._make_first_current)
         self._grid = Grid(0, 0, 1, 1)
         if model is not None:  # before the selection model is made, so as to hear it first
             model.rowsAboutToBeRemoved.connect(self._rows_leave)
             model.rowsRemoved.connect(self._rows_left)
-            model.layoutChanged.connect(self._set_anchor)
+            model.layoutAboutToBeChanged.connect(self._order_leaves)
+            model.layoutChanged.connect(self._order_came)
         super().setModel(model)
+        if model is not None:  # after the selection model, which forgets the current row
+            model.modelReset.connect(self._make_first_current)
 
     def doItemsLayout(self) -> None:
         QAbstractItemView.doItemsLayout(self)
@@ -237,17 +301,20 @@ class GridView(QListView):
     def reset(self) -> None:
         self._anchor = QPersistentModelIndex()
         self._hovered = QPersistentModelIndex()
+        self._slide.stop()
         super().reset()
         self.verticalScrollBar().setValue(0)
         self.updateGeometries()
         self.viewport().update()
 
     def rowsInserted(self, parent: _Index, start: int, end: int) -> None:
+        self._slide.stop()
         QAbstractItemView.rowsInserted(self, parent, start, end)
         self.updateGeometries()
         self.viewport().update()
 
     def dataChanged(self, first: _Index, last: _Index, roles: Sequence[int] = ()) -> None:
+        self._slide.forget_pictures(range(first.row(), last.row() + 1))
         QAbstractItemView.dataChanged(self, first, last, list(roles))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -292,7 +359,7 @@ class GridView(QListView):
         if self._grid.count == 0:
             return _NO_INDEX
         if not current.isValid():
-            return self._at(0)
+            return self._at(self.rows_in_view().start)
         return self._at(_moved(self._grid, current.row(), action, self.viewport().height()))
 
     def setSelection(self, rect: QRect, command: QItemSelectionModel.SelectionFlag) -> None:

@@ -27,25 +27,37 @@ class IndexingState:
     waiting: int = 0  # folders after this one
     paused: bool = False
     prepared: bool = False  # False: the model is not there yet, so folders wait
+    left_over: int = 0  # photos that were not searchable yet when it was paused, or stopped
 
     @property
     def has_work(self) -> bool:
         return self.folder is not None or self.waiting > 0
 
+    @property
+    def not_searchable(self) -> int:
+        """How many photos that were found cannot be searched yet."""
+        progress = self.progress
+        if progress is None or self.folder is None:
+            return self.left_over
+        if progress.stage is not Stage.EMBEDDING or progress.total is None:
+            return 0
+        return max(0, progress.total - progress.done)
+
 
 class Indexing(QObject):
     """Runs `add_folder` for one folder after the other on its worker.
 
-    Folders given before `start` or while paused wait. After an error the next folder goes on;
-    a full disk or another trouble of the library pauses instead, with the folder put back.
+    Folders given before `start` or while paused wait. After an error the next folder goes on.
     """
 
     changed = Signal(object)  # IndexingState
     advanced = Signal(object)  # Progress
     finished = Signal(object, object)  # Path, IndexSummary
     failed = Signal(object, object)  # Path, Exception
+    settled = Signal()  # a run that was stopped has ended; its last photos were not told
 
-    def __init__(self, worker: Worker, *, paused: bool = False) -> None:
+    def __init__(self, worker: Worker, *, paused: bool = False, left_over: int = 0) -> None:
+        """`left_over`: what was not searchable yet when it was paused in an earlier run."""
         super().__init__()
         self._worker = worker
         self._add_folder: AddFolder | None = None
@@ -54,13 +66,20 @@ class Indexing(QObject):
         self._task: Task | None = None
         self._progress: Progress | None = None
         self._paused = paused
+        self._left_over = left_over
         self._run = 0  # counts runs, so that what a cancelled one still says is not heard
 
     @property
     def state(self) -> IndexingState:
         prepared = self._add_folder is not None
-        waiting = len(self._waiting)
-        return IndexingState(self._folder, self._progress, waiting, self._paused, prepared)
+        return IndexingState(
+            self._folder,
+            self._progress,
+            len(self._waiting),
+            self._paused,
+            prepared,
+            self._left_over,
+        )
 
     def start(self, add_folder: AddFolder) -> None:
         """From now on folders can be indexed, with this."""
@@ -71,6 +90,7 @@ class Indexing(QObject):
         """Put the folder at hand back among the waiting, until the next `start`."""
         self._add_folder = None
         if self._folder is not None:
+            self._left_over = self.state.not_searchable
             self._waiting.appendleft(self._folder)
         self._end_run()
         self.changed.emit(self.state)
@@ -94,16 +114,20 @@ class Indexing(QObject):
         self.changed.emit(self.state)
 
     def resume(self) -> None:
-        self._paused = False
+        self._paused, self._left_over = False, 0
         if self._task is not None:
             self._task.resume()
         self._go_on()
 
-    def cancel(self) -> None:
-        """Stop with all folders; what is indexed stays."""
+    def cancel(self) -> list[Path]:
+        """Stop with all folders, and with the pause; what is indexed stays. Which folders."""
+        stopped = [] if self._folder is None else [self._folder]
+        stopped += self._waiting
         self._waiting.clear()
+        self._paused, self._left_over = False, 0
         self._end_run()
         self.changed.emit(self.state)
+        return stopped
 
     def _go_on(self) -> None:
         add_folder = self._add_folder
@@ -122,7 +146,7 @@ class Indexing(QObject):
     def _advance(self, run: int, progress: Progress) -> None:
         if run != self._run:
             return
-        self._progress = progress
+        self._progress, self._left_over = progress, 0
         self.advanced.emit(progress)
         self.changed.emit(self.state)
 
@@ -145,9 +169,14 @@ class Indexing(QObject):
 
     def _end_run(self) -> None:
         self._run += 1
-        if self._task is not None:
+        if self._task is not None and self._task.running:
             self._task.cancel()
+            self._worker.call(_nothing, lambda _: self.settled.emit(), lambda _: None)
         self._task = self._folder = self._progress = None
+
+
+def _nothing() -> None:
+    """Done on the worker after what was begun there."""
 
 
 def _summary_of(progress: Progress | None) -> IndexSummary | None:

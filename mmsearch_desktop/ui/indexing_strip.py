@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QProgressBar,
@@ -19,8 +20,11 @@ from mmsearch_desktop.ui.theme import plain_label, set_icon
 from mmsearch_desktop.ui.wording import shown
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
     from mmsearch_desktop.ui.indexing import IndexingState
 
+_NARROW_PIXELS = 640  # below: the numbers lie under the words
 _STAGES = {
     Stage.SCANNING: "Looking for photos in",
     Stage.EMBEDDING: "Indexing",
@@ -45,7 +49,7 @@ class IndexingStrip(QFrame):
         self.bar = QProgressBar(textVisible=False)
         self.bar.setAccessibleName("Progress of indexing")
         self.pause_button, self.cancel_button = QToolButton(), QToolButton()
-        _prepare(self.cancel_button, "close", "Cancel indexing; what is indexed stays")
+        _prepare(self.cancel_button, "close", "Cancel indexing; what is indexed so far stays")
         self._build()
         self.pause_button.clicked.connect(self._toggle)
         self.cancel_button.clicked.connect(self.cancel_wanted)
@@ -65,13 +69,14 @@ class IndexingStrip(QFrame):
         (self.resume_wanted if self._paused else self.pause_wanted).emit()
 
     def _build(self) -> None:
-        words = QHBoxLayout()
-        words.addWidget(self.title)
-        words.addStretch(1)
-        words.addWidget(self.numbers)
+        self.title.setMinimumWidth(10)  # a long name is cut, and does not widen the window
+        self._words = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._words.setSpacing(2)
+        self._words.addWidget(self.title, 1)
+        self._words.addWidget(self.numbers)
         column = QVBoxLayout()
         column.setSpacing(6)
-        column.addLayout(words)
+        column.addLayout(self._words)
         column.addWidget(self.bar)
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 8, 10, 10)
@@ -80,13 +85,11 @@ class IndexingStrip(QFrame):
         row.addWidget(self.pause_button)
         row.addWidget(self.cancel_button)
 
-
-def unsearchable(state: IndexingState) -> int:
-    """How many photos that were found cannot be searched yet."""
-    progress = state.progress
-    if progress is None or progress.stage is not Stage.EMBEDDING or progress.total is None:
-        return 0
-    return max(0, progress.total - progress.done)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        direction, narrow = QBoxLayout.Direction, event.size().width() < _NARROW_PIXELS
+        self.numbers.setWordWrap(narrow)
+        self._words.setDirection(direction.TopToBottom if narrow else direction.LeftToRight)
 
 
 def duration(seconds: float) -> str:
@@ -98,31 +101,29 @@ def duration(seconds: float) -> str:
 
 
 def _title(state: IndexingState) -> str:
+    folders = "1 folder" if state.waiting == 1 else f"{state.waiting} folders"
+    waiting = f", {folders} waiting" if state.waiting else ""
     if state.folder is None:
-        folders = "1 folder" if state.waiting == 1 else f"{state.waiting} folders"
         if state.paused:
-            return (
-                f"Indexing is paused, {folders} waiting" if state.waiting else "Indexing is paused"
-            )
-        return f"Getting the model ready, {folders} waiting"
+            return f"Indexing is paused{waiting}"
+        return f"Waiting for the model: {folders} to be indexed"
     name = state.folder.name or str(state.folder)
     if state.paused:
-        return f"Paused: {name}"
+        return f"Paused: {name}{waiting}"
     stage = state.progress.stage if state.progress else Stage.SCANNING
-    return f"{_STAGES[stage]} {name}"
+    return f"{_STAGES[stage]} {name}{waiting}"
 
 
 def _numbers(state: IndexingState) -> str:
     progress = state.progress
-    if progress is None:
-        return ""
-    parts = [_count(progress)]
-    if progress.per_second and not state.paused:
-        parts.append(f"{_rate(progress.per_second)} photos/s")
-    if progress.seconds_left is not None and not state.paused:
-        parts.append(f"{duration(progress.seconds_left)} left")
-    if unsearchable(state):
-        parts.append(f"{unsearchable(state):,} not searchable yet")
+    parts = [_count(progress)] if progress is not None else []
+    if progress is not None and not state.paused:
+        if progress.per_second:
+            parts.append(f"{_rate(progress.per_second)} photos/s")
+        if progress.seconds_left is not None:
+            parts.append(f"{duration(progress.seconds_left)} left")
+    if state.not_searchable:
+        parts.append(f"{state.not_searchable:,} not searchable yet")
     return "  ·  ".join(parts)
 
 

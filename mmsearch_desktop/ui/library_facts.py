@@ -21,6 +21,11 @@ class LibraryFacts:
     photos: int = 0
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def away(self) -> frozenset[int]:
+        """The folders whose drives are not there."""
+        return frozenset(folder.id for folder in self.folders if not folder.connected)
+
 
 class FactsReader(QObject):
     """Reads them from the catalogue on its worker; many wishes in a second are one reading."""

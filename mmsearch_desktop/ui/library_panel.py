@@ -75,14 +75,17 @@ class LibraryPanel(QFrame):
         return folder.photos if folder else self._total
 
     def show_folders(self, folders: Sequence[Folder], total: int) -> None:
-        """Replace the list; what was chosen stays chosen, or all photos where it is gone."""
+        """Renew the list; what was chosen stays chosen, or all photos where it is gone."""
         chosen, before = self.scope, self.scopes.blockSignals(True)  # noqa: FBT003 Qt's own call
         self._total = total
-        self.scopes.clear()
-        self.scopes.addItem(_all_item(total))
-        for folder in folders:
-            self.scopes.addItem(_folder_item(folder))
-        self.scopes.setCurrentRow(self._row_of(chosen))
+        if [None, *(folder.path for folder in folders)] != self._paths():
+            self.scopes.clear()
+            for _ in range(len(folders) + 1):
+                self.scopes.addItem(QListWidgetItem())
+        for row, folder in enumerate((None, *folders)):  # in place: nothing scrolls or flickers
+            _fill(self.scopes.item(row), folder, total)
+        if self.scope != chosen or self.scopes.currentRow() < 0:
+            self.scopes.setCurrentRow(self._row_of(chosen))
         self.scopes.blockSignals(before)
         if self.scope != chosen:
             self.scope_chosen.emit(self.scope)
@@ -101,6 +104,11 @@ class LibraryPanel(QFrame):
             menu.addSeparator()
             menu.addAction("Re&move from library…", lambda: self.removal_wanted.emit(folder))
         return menu
+
+    def _paths(self) -> list[Path | None]:
+        """Of the rows: None for all photos."""
+        folders = [self.scopes.item(row).data(_FOLDER_ROLE) for row in range(self.scopes.count())]
+        return [folder.path if folder else None for folder in folders]
 
     def _row_of(self, path: Path | None) -> int:
         for row in range(self.scopes.count()):
@@ -124,7 +132,7 @@ class LibraryPanel(QFrame):
         self.scopes.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.add_button = icon_button("&Add folder…", "folder-add", role="quiet")
         self.models_button = icon_button("&Models", "models", role="quiet")
-        self.settings_button = icon_button("&Settings", "settings", role="quiet")
+        self.settings_button = icon_button("S&ettings", "settings", role="quiet")
         self.add_button.clicked.connect(self.add_wanted)
         self.models_button.clicked.connect(self.models_wanted)
         self.settings_button.clicked.connect(self.settings_wanted)
@@ -175,26 +183,26 @@ class _ScopeDelegate(QStyledItemDelegate):
         painter.drawText(room, int(middle | Qt.AlignmentFlag.AlignLeft), name)
 
 
-def _all_item(total: int) -> QListWidgetItem:
-    return _item("All photos", f"{total:,}", "photos", None)
-
-
-def _folder_item(folder: Folder) -> QListWidgetItem:
-    name = shown(folder.path.name or str(folder.path))
-    if folder.connected:
-        item = _item(name, f"{folder.photos:,}", "folder", folder)
+def _fill(item: QListWidgetItem, folder: Folder | None, total: int) -> None:
+    """Show a folder, or all photos."""
+    if folder is None:
+        _show(item, "All photos", f"{total:,}", "photos")
+    elif folder.connected:
+        _show(item, _name_of(folder), f"{folder.photos:,}", "folder")
         item.setToolTip(as_tip(str(folder.path)))
-        return item
-    item = _item(name, "not connected", "folder-away", folder)
-    tip = f"{folder.path}\nNot connected. Its {folder.photos:,} photos are kept."
-    item.setToolTip(as_tip(tip))
-    return item
-
-
-def _item(name: str, count: str, picture: str, folder: Folder | None) -> QListWidgetItem:
-    item = QListWidgetItem(name)
+    else:
+        _show(item, _name_of(folder), "not connected", "folder-away")
+        kept = f"Not connected. Its {folder.photos:,} photos are kept."
+        item.setToolTip(as_tip(f"{folder.path}\n{kept}"))
     item.setData(_FOLDER_ROLE, folder)
+
+
+def _name_of(folder: Folder) -> str:
+    return shown(folder.path.name or str(folder.path))
+
+
+def _show(item: QListWidgetItem, name: str, count: str, picture: str) -> None:
+    item.setText(name)
     item.setData(_COUNT_ROLE, count)
     item.setData(_ICON_ROLE, picture)
     item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{name}, {count}")
-    return item

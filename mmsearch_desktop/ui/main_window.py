@@ -7,19 +7,22 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtCore import QByteArray, QSize, Qt
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QWidget
 
-from mmsearch_desktop.domain import WeightsMissing
+from mmsearch_desktop.domain import LibraryProblem, WeightsMissing
+from mmsearch_desktop.models.judge_offers import JUDGES
 from mmsearch_desktop.models.offers import OFFERS, Offer
 from mmsearch_desktop.settings import Settings
-from mmsearch_desktop.ui import wording
+from mmsearch_desktop.ui import judging_connections, wording
+from mmsearch_desktop.ui.details_desk import DetailsDesk
+from mmsearch_desktop.ui.drops import Drops
 from mmsearch_desktop.ui.fetching import Fetching
 from mmsearch_desktop.ui.folders_desk import FoldersDesk
 from mmsearch_desktop.ui.menus import Entry, ShortcutsDialog, build_menus
 from mmsearch_desktop.ui.models_desk import ModelsDesk, choose_folder
 from mmsearch_desktop.ui.photo_actions import PhotoActions
-from mmsearch_desktop.ui.pictures_in import Given, Received, may_take, read, take
+from mmsearch_desktop.ui.pictures_in import Given, Received, read
 from mmsearch_desktop.ui.search_desk import SearchDesk
 from mmsearch_desktop.ui.settings_dialog import SettingsDialog
 from mmsearch_desktop.ui.window_parts import lay_out, make_parts
@@ -29,10 +32,6 @@ if TYPE_CHECKING:
 
     from PySide6.QtGui import (
         QCloseEvent,
-        QDragEnterEvent,
-        QDragLeaveEvent,
-        QDragMoveEvent,
-        QDropEvent,
         QKeyEvent,
         QResizeEvent,
     )
@@ -73,12 +72,17 @@ class MainWindow(QMainWindow):
         self.parts = make_parts(settings.mode, settings.thumbnail_pixels, models_folder)
         self.folders = FoldersDesk(self.parts, engine, preferences, self)
         self.search = SearchDesk(self.parts, engine, preferences)
+        self.judging = judging_connections.make_judging(
+            self.parts, engine, preferences, self.search
+        )
+        self.details = DetailsDesk(self.parts, preferences, engine.housekeeping)
         fetching = Fetching(engine.models)
         self.models = ModelsDesk(self.parts.models_page, fetching, engine.services, preferences)
         self.photo_actions = PhotoActions(engine.housekeeping, desktop)
+        self.drops = Drops(self, self.parts)
         self._put_together()
         for folder in folders:
-            self.folders.indexing.add(folder)
+            self.folders.add(folder)
         self._restore_geometry(settings)
         self._renew_page()
         self.parts.query_bar.words.setFocus()
@@ -125,6 +129,7 @@ class MainWindow(QMainWindow):
         self._models_shown = self._is_ready = False
         self.folders.stop()
         self.search.stop()
+        self.judging.make_room()
         self._prepare()
         self._renew_page()
 
@@ -137,6 +142,10 @@ class MainWindow(QMainWindow):
         self._renew_page()
 
     def _model_not_ready(self, error: Exception) -> None:
+        if isinstance(error, LibraryProblem):  # the model is there, its index is not
+            self.parts.status.show_model("No search")
+            self.parts.messages.complain(wording.in_words(error), "Try again", self._prepare_again)
+            return
         self._models_shown = True
         self.parts.status.show_model("No model")
         is_offer = any(offer.name == self._preferences.embedder for offer in OFFERS)
@@ -171,7 +180,7 @@ class MainWindow(QMainWindow):
 
     def add_folder(self, folder: Path) -> None:
         self._leave_models_if_ready()
-        self.folders.indexing.add(folder)
+        self.folders.add(folder)
 
     def _choose_folder(self) -> None:
         choose_folder(QFileDialog(self, "Add a folder of photos"), self.add_folder)
@@ -186,7 +195,9 @@ class MainWindow(QMainWindow):
     # -- pages and dialogs -----------------------------------------------------------------
 
     def _renew_page(self) -> None:
-        self.parts.pages.setCurrentWidget(self._right_page())
+        page, notices = self._right_page(), self.parts.notices
+        self.parts.pages.setCurrentWidget(page)
+        notices.setVisible(bool(notices.text()) and page is self.parts.results)
 
     def _right_page(self) -> QWidget:
         parts = self.parts
@@ -201,10 +212,17 @@ class MainWindow(QMainWindow):
         self.models.renew()
         self._models_shown = True
         self._renew_page()
+        self.parts.models_page.back_button.setFocus()
 
     def _leave_models(self) -> None:
         self._models_shown = False
         self._renew_page()
+
+    def _go_back(self) -> None:
+        if self._models_shown:
+            self._leave_models()
+        else:
+            self.parts.query_bar.clear()
 
     def _leave_models_if_ready(self) -> None:
         """Without a model the page stays: it says what everything waits for."""
@@ -217,12 +235,16 @@ class MainWindow(QMainWindow):
 
     def show_settings(self) -> None:
         embedders = [(offer.name, offer.title) for offer in OFFERS]
-        dialog = SettingsDialog(self._preferences.settings, embedders, self)
+        judges = [(offer.name, offer.title) for offer in JUDGES]
+        note = judging_connections.note(self.judging)
+        dialog = SettingsDialog(
+            self._preferences.effective, embedders, self, judges=judges, judging_note=note
+        )
         dialog.chosen.connect(self.apply_settings)
         dialog.open()
 
     def apply_settings(self, chosen: Settings) -> None:
-        before = self._preferences.settings
+        before = self._preferences.effective
         names = [field.name for field in dataclasses.fields(Settings) if field.compare]
         different = {name for name in names if getattr(chosen, name) != getattr(before, name)}
         if not different:
@@ -232,11 +254,18 @@ class MainWindow(QMainWindow):
         self.parts.results.set_picture_pixels(chosen.thumbnail_pixels)
         self.models.renew()
         if "library" in different:
-            self.parts.messages.tell("The other library folder is used from the next start.")
+            self._library_chosen()
         if "embedder" in different:
             self._prepare_again()
+        self.judging.choices_changed(different)
         if different & {"limit", "show_query_picture"}:
             self.search.ask_again()
+
+    def _library_chosen(self) -> None:
+        if self._library_in_trouble:
+            self._open_library()
+        else:
+            self.parts.messages.tell("The other library folder is used from the next start.")
 
     def _show_shortcuts(self) -> None:
         ShortcutsDialog(self._menus(), self).open()
@@ -245,7 +274,6 @@ class MainWindow(QMainWindow):
 
     def _put_together(self) -> None:
         self.setWindowTitle("mmsearch-desktop")
-        self.setAcceptDrops(True)
         self.setCentralWidget(lay_out(self.parts))
         self.setStatusBar(self.parts.status)
         build_menus(self, self._menus())
@@ -257,20 +285,23 @@ class MainWindow(QMainWindow):
         bar = self.parts.query_bar
         file = (
             Entry("&Add folder…", self._choose_folder, "Ctrl+O"),
-            Entry("&Rescan all folders", self.folders.rescan_all, "F5"),
+            Entry("&Rescan all folders", self.folders.rescan_as_asked, "F5"),
             Entry(),
             Entry("&Settings…", self.show_settings, "Ctrl+,"),
             Entry(),
             Entry("&Quit", self.close, "Ctrl+Q"),
         )
         search = (
-            Entry("To the &words", bar.focus_words, "Ctrl+L"),
+            Entry("To the &words", bar.focus_words, "Ctrl+L", also="Ctrl+F"),
             Entry("With a picture &file…", self._choose_picture, "Ctrl+Shift+O"),
             Entry("&Paste", bar.words.paste_anything, "Ctrl+V"),
             Entry("&Clear", bar.clear, "Ctrl+Shift+Backspace"),
+            Entry(),
+            *judging_connections.entries(self.judging),
         )
         view = (
             Entry("&Folders", self._toggle_panel, "F9"),
+            Entry("&Details", self.details.toggle, "F4"),
             Entry("&Models", self.show_models, "Ctrl+M"),
             Entry("&Problems", self.folders.problems.show, "Ctrl+P"),
         )
@@ -287,6 +318,8 @@ class MainWindow(QMainWindow):
         parts.query_bar.given.connect(self.receive)
         parts.query_bar.file_wanted.connect(self._choose_picture)
         parts.query_bar.sidebar_toggled.connect(self._toggle_panel)
+        parts.query_bar.left_downwards.connect(parts.results.setFocus)
+        self.drops.dropped.connect(self.receive)
         parts.trouble.retry_wanted.connect(self._open_library)
         parts.trouble.other_wanted.connect(self.show_settings)
         parts.models_page.back_wanted.connect(self._leave_models)
@@ -308,8 +341,11 @@ class MainWindow(QMainWindow):
         self.search.changed.connect(self._renew_page)
         self.search.asked.connect(self._leave_models_if_ready)
         models.model_came.connect(self._model_came)
+        judging_connections.connect_models(self.judging, models, self._preferences)
         models.model_chosen.connect(self._prepare_again)
         models.told.connect(messages.tell)
+        models.fetching_told.connect(status.show_fetching)
+        models.folder_made.connect(self.photo_actions.open_photo)
         models.failed.connect(self.report)
         models.doubtful.connect(
             lambda error, act: messages.complain(wording.in_words(error), "Use it anyway", act)
@@ -339,7 +375,7 @@ class MainWindow(QMainWindow):
 
     def _restore_geometry(self, settings: Settings) -> None:
         self.setMinimumSize(560, 400)
-        self.resize(1180, 780)
+        self.resize(QSize(1180, 780).boundedTo(self.screen().availableSize() * 0.94))
         stored = settings.other.get(_GEOMETRY)
         if isinstance(stored, str):
             self.restoreGeometry(QByteArray.fromBase64(stored.encode(errors="replace")))
@@ -348,19 +384,6 @@ class MainWindow(QMainWindow):
         encoded = base64.b64encode(bytes(self.saveGeometry().data())).decode()
         other = self._preferences.settings.other | {_GEOMETRY: encoded}
         self._preferences.change(other=other)
-
-    # -- drags -----------------------------------------------------------------------------
-
-    def _show_drag(self, *, over: bool) -> None:
-        self.parts.query_bar.show_drag(over=over)
-        self.parts.drop_zone.show_drag(over=over)
-
-    def _is_own_drag_beside(self, event: QDropEvent) -> bool:
-        """A photo of the grid may be dropped on the query; elsewhere that is a slip of the hand."""
-        if event.source() is None:
-            return False
-        bar = self.parts.query_bar
-        return not bar.rect().contains(bar.mapFrom(self, event.position().toPoint()))
 
     # -- Qt's overrides --------------------------------------------------------------------
 
@@ -371,35 +394,17 @@ class MainWindow(QMainWindow):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
-            self.parts.query_bar.clear()
+            self._go_back()
         else:
             super().keyPressEvent(event)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if may_take(event.mimeData()) and _accept_as_copy(event):
-            self._show_drag(over=not self._is_own_drag_beside(event))
-
-    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        if self._is_own_drag_beside(event):
-            event.ignore()
-        else:
-            _accept_as_copy(event)
-
-    def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
-        self._show_drag(over=False)
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Take what is there and let the drag end; the work comes later, on a worker."""
-        self._show_drag(over=False)
-        given = take(event.mimeData())
-        if _accept_as_copy(event):
-            self.receive(given)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Cancel, wait for the workers, close the stores: in this order, with the window gone."""
         self._keep_geometry()
         self.hide()
         self.models.fetching.cancel()
+        self.judging.close()
+        self.details.close()
         self.search.close()
         self.folders.close()
         if self._loader is not None:
@@ -408,17 +413,6 @@ class MainWindow(QMainWindow):
             self._loader = None
         self._engine.close()
         super().closeEvent(event)
-
-
-def _accept_as_copy(event: QDropEvent) -> bool:
-    """Never as a move, after which the giver would delete the person's files."""
-    for action in (Qt.DropAction.CopyAction, Qt.DropAction.LinkAction):
-        if event.possibleActions() & action:
-            event.setDropAction(action)
-            event.accept()
-            return True
-    event.ignore()
-    return False
 
 
 def _title_of(model: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAccessible, QAccessibleEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from mmsearch_desktop.ui.theme import plain_label, restyle, set_icon, set_picture
@@ -39,8 +40,9 @@ class MessageBar(QFrame):
         self.action.clicked.connect(self._do)
         self.hide()
 
-    def tell(self, text: str) -> None:
-        self._show(text, "info", "", None)
+    def tell(self, text: str, action: str = "", act: Callable[[], None] | None = None) -> None:
+        """Show news, with a button for what may be wanted next."""
+        self._show(text, "info", action, act)
 
     def complain(self, text: str, action: str = "", act: Callable[[], None] | None = None) -> None:
         """Show a problem, with a button for its remedy where there is one."""
@@ -55,6 +57,8 @@ class MessageBar(QFrame):
         self.action.setVisible(act is not None)
         restyle(self, "problem", value=picture == "problem")
         self.show()
+        if QAccessible.isActive():
+            QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
 
     def _do(self) -> None:
         act = self._act

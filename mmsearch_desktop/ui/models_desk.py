@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
-from mmsearch_desktop.domain import WeightsUnknown
+from mmsearch_desktop.domain import Progress, WeightsUnknown
+from mmsearch_desktop.models.judge_offers import EVERYTHING, JUDGES
 from mmsearch_desktop.models.offers import OFFERS, Offer
 from mmsearch_desktop.ui.models_page import ModelsPage, OfferState
 
@@ -26,8 +27,11 @@ class ModelsDesk(QObject):
 
     model_came = Signal(object)  # Offer: its files are here now
     model_chosen = Signal()  # the preferences name another one now
+    judge_chosen = Signal()  # likewise
     told = Signal(str)
     failed = Signal(object)  # Exception
+    folder_made = Signal(object)  # Path: to be opened in the file manager
+    fetching_told = Signal(str)  # how far the fetching is, "" at its end
     doubtful = Signal(object, object)  # WeightsUnknown, what to do if the person agrees
 
     def __init__(
@@ -50,7 +54,9 @@ class ModelsDesk(QObject):
         page.use_wanted.connect(self._use)
         page.check_wanted.connect(self._look_again)
         page.offline_toggled.connect(self._switch_offline)
+        page.folder_wanted.connect(self._make_folder)
         fetching.progressed.connect(page.show_progress)
+        fetching.progressed.connect(self._tell_progress)
         fetching.done.connect(self._came)
         fetching.failed.connect(self._fail)
 
@@ -64,7 +70,23 @@ class ModelsDesk(QObject):
             for offer in OFFERS
         ]
         offline = self._preferences.offline
-        self.page.show_offers(states, offline=offline, reason=self._reason)
+        is_offer = any(state.in_use for state in states)
+        shown = [*states, *map(self._judge_state, JUDGES)]
+        self.page.show_offers(
+            shown, offline=offline, reason=self._reason, elsewhere="" if is_offer else chosen
+        )
+
+    def has_judge(self) -> bool:
+        """The files of the chosen judge are here; those of a folder are taken to be."""
+        chosen = self._preferences.judge
+        offered = next((offer for offer in JUDGES if offer.name == chosen), None)
+        return offered is None or self._services.is_installed(offered)
+
+    def _judge_state(self, offer: Offer) -> OfferState:
+        """None is needed, so that one without files is not shown as chosen."""
+        installed = self._services.is_installed(offer)
+        in_use = installed and offer.name == self._preferences.judge
+        return OfferState(offer, installed, in_use, is_judge=True)
 
     def download(self, offer: Offer, *, accept_unknown: bool = False) -> None:
         offline = self._preferences.offline
@@ -81,22 +103,49 @@ class ModelsDesk(QObject):
         chooser = QFileDialog(self.page, f"Folder with the files of {offer.title}")
         choose_folder(chooser, lambda folder: self.import_from(offer, folder))
 
+    def _make_folder(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            self.failed.emit(error)
+        else:
+            self.folder_made.emit(folder)
+
+    def _tell_progress(self, offer: Offer, progress: Progress | None) -> None:
+        """For whoever has left the page meanwhile."""
+        if progress is None or not progress.total:
+            self.fetching_told.emit("")
+        else:
+            share = progress.done * 100 // progress.total
+            self.fetching_told.emit(f"Getting {offer.title}: {share} %")
+
     def _cancel(self) -> None:
         self.fetching.cancel()
         self.renew()
         self.told.emit("Cancelled. What has come is kept; asking again goes on from there.")
 
     def _use(self, offer: Offer) -> None:
+        if offer in JUDGES:
+            self._preferences.change(judge=offer.name)
+            self.renew()
+            self.judge_chosen.emit()
+            return
         self._preferences.change(embedder=offer.name)
         self.renew()
         self.model_chosen.emit()
 
     def _look_again(self) -> None:
         self.renew()
-        for offer in OFFERS:
-            if offer.name == self._preferences.embedder and self._services.is_installed(offer):
-                self.model_came.emit(offer)
-                return
+        used = (self._preferences.embedder, self._preferences.judge)
+        found = [
+            offer
+            for offer in EVERYTHING
+            if offer.name in used and self._services.is_installed(offer)
+        ]
+        for offer in found:
+            self.model_came.emit(offer)
+        if found:
+            return
         self.told.emit("The files are not all there yet. “Which file goes where” lists them.")
 
     def _switch_offline(self, offline: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
     QFrame,
     QHBoxLayout,
@@ -21,12 +22,21 @@ from PySide6.QtWidgets import (
 from mmsearch_desktop.models.offers import Offer, size_text, where_files_go
 from mmsearch_desktop.ui.indexing_strip import duration
 from mmsearch_desktop.ui.theme import icon_button, plain_label, restyle, styled
+from mmsearch_desktop.ui.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from PySide6.QtGui import QResizeEvent
+
     from mmsearch_desktop.domain import Progress
+
+_ABOUT_JUDGES = (
+    "A judge looks at the best hits of a search, one by one, puts them into a better order and "
+    "says why. Searching works without one."
+)
+_NARROW_PIXELS = 480  # below: buttons lie under each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,7 @@ class OfferState:
     offer: Offer
     installed: bool
     in_use: bool
+    is_judge: bool = False
 
 
 class ModelsPage(QScrollArea):
@@ -45,6 +56,7 @@ class ModelsPage(QScrollArea):
     cancel_wanted = Signal()
     import_wanted = Signal(object)  # Offer
     use_wanted = Signal(object)  # Offer
+    folder_wanted = Signal(object)  # Path: open it, so that files can be put there
     check_wanted = Signal()
     offline_toggled = Signal(bool)
     back_wanted = Signal()
@@ -52,14 +64,14 @@ class ModelsPage(QScrollArea):
     def __init__(self, models_folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Models")
         self._models_folder = models_folder
         self.cards: dict[str, OfferCard] = {}
         self.title = _label("Models", "PageTitle")
         self.reason = _label("", "PageText")
+        self.elsewhere = _label("", "PageText")
         self.offline = QCheckBox("&Offline: never fetch anything, even when asked to")
-        self.check_button = icon_button("Look for files &again", "refresh")
+        self.check_button = icon_button("Loo&k for files again", "refresh")
         self.check_button.setToolTip("After you have put files into the folder by hand")
         self.back_button = QPushButton("&Back to the photos")
         self._build()
@@ -67,12 +79,20 @@ class ModelsPage(QScrollArea):
         self.check_button.clicked.connect(self.check_wanted)
         self.back_button.clicked.connect(self.back_wanted)
 
-    def show_offers(self, states: Sequence[OfferState], *, offline: bool, reason: str) -> None:
-        """Show or renew the cards. `reason`: why the page is shown, in a sentence."""
-        self.reason.setText(reason)
-        self.reason.setVisible(bool(reason))
+    def show_offers(
+        self, states: Sequence[OfferState], *, offline: bool, reason: str, elsewhere: str = ""
+    ) -> None:
+        """Show or renew the cards.
+
+        `reason`: why the page is shown, in a sentence. `elsewhere`: the folder of the model that
+        is chosen where that is none of the offers.
+        """
+        chosen = f"The model in the folder {elsewhere} is chosen." if elsewhere else ""
+        for label, text in ((self.reason, reason), (self.elsewhere, chosen)):
+            label.setText(shown(text))
+            label.setVisible(bool(text))
         for state in states:
-            card = self.cards.get(state.offer.name) or self._add_card(state.offer)
+            card = self.cards.get(state.offer.name) or self._add_card(state)
             card.show_state(state, offline=offline)
         before = self.offline.blockSignals(True)  # noqa: FBT003 Qt's own call
         self.offline.setChecked(offline)
@@ -84,34 +104,49 @@ class ModelsPage(QScrollArea):
             card.show_progress(progress if card.offer.name == offer.name else None)
             card.set_blocked(blocked=progress is not None and card.offer.name != offer.name)
 
-    def _add_card(self, offer: Offer) -> OfferCard:
+    def _add_card(self, state: OfferState) -> OfferCard:
+        offer = state.offer
         card = OfferCard(offer, self._models_folder)
         card.download_button.clicked.connect(lambda: self.download_wanted.emit(offer))
         card.import_button.clicked.connect(lambda: self.import_wanted.emit(offer))
         card.use_button.clicked.connect(lambda: self.use_wanted.emit(offer))
         card.cancel_button.clicked.connect(self.cancel_wanted)
+        card.folder_button.clicked.connect(lambda: self.folder_wanted.emit(card.folder))
         self.cards[offer.name] = card
-        self._card_column.addWidget(card)
+        (self._judge_column if state.is_judge else self._card_column).addWidget(card)
         return card
 
     def _build(self) -> None:
         body = styled(QWidget(), "PageBody")
-        column = QVBoxLayout(body)
-        column.setContentsMargins(28, 20, 28, 20)
+        column = self._column = QVBoxLayout(body)
         column.setSpacing(12)
         self._card_column = QVBoxLayout()
         self._card_column.setSpacing(14)
-        row = QHBoxLayout()
-        row.addWidget(self.back_button)
-        row.addWidget(self.check_button)
-        row.addStretch(1)
-        column.addWidget(self.title)
+        self._head = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._head.addWidget(self.title, 1)
+        self._head.addWidget(self.check_button)
+        self._head.addWidget(self.back_button)
+        column.addLayout(self._head)
         column.addWidget(self.reason)
-        column.addLayout(self._card_column)
+        column.addWidget(self.elsewhere)
         column.addWidget(self.offline)
-        column.addLayout(row)
+        column.addLayout(self._card_column)
+        self._judge_column = QVBoxLayout()
+        self._judge_column.setSpacing(14)
+        column.addSpacing(14)
+        column.addWidget(_label("Judges", "PageTitle"))
+        column.addWidget(_label(_ABOUT_JUDGES, "PageText"))
+        column.addLayout(self._judge_column)
         column.addStretch(1)
         self.setWidget(body)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        aside = 28 if event.size().width() >= _NARROW_PIXELS else 10
+        self._column.setContentsMargins(aside, 20, aside, 20)
+        _lay(self._head, narrow=event.size().width() < _NARROW_PIXELS + 100)
+        for card in self.cards.values():
+            card.fit(event.size().width())
 
 
 class OfferCard(QFrame):
@@ -122,6 +157,7 @@ class OfferCard(QFrame):
         self.setObjectName("OfferCard")
         self.setAccessibleName(offer.title)
         self.offer = offer
+        self.folder = offer.folder(models_folder)
         size = size_text(offer.size_bytes)
         self.state = _label("", "Tag", wrap=False)
         self.download_button = icon_button(
@@ -135,6 +171,9 @@ class OfferCard(QFrame):
             "&Which file goes where", "info", role="quiet", name=f"Files of {offer.title}"
         )
         self.where_button.setCheckable(True)
+        self.folder_button = icon_button(
+            "Open &the folder", "folder", name=f"Open the folder for the files of {offer.title}"
+        )
         self.cancel_button = icon_button("&Cancel", "close", name=f"Cancel getting {offer.title}")
         self.bar = QProgressBar(textVisible=False)
         self.bar.setAccessibleName(f"Progress of {offer.title}")
@@ -145,12 +184,15 @@ class OfferCard(QFrame):
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self._build()
-        self.where.hide()
-        self.where_button.toggled.connect(self.where.setVisible)
+        self._was_missing = False
+        for part in (self.where, self.folder_button):
+            part.hide()
+            self.where_button.toggled.connect(part.setVisible)
         self.show_progress(None)
 
     def show_state(self, state: OfferState, *, offline: bool) -> None:
         self.state.setText(_state_text(state))
+        self.state.setVisible(bool(self.state.text()))
         self.download_button.setVisible(not state.installed)
         self.download_button.setEnabled(not offline)
         tip = "Switch off Offline below to download" if offline else ""
@@ -158,6 +200,15 @@ class OfferCard(QFrame):
         self.import_button.setVisible(not state.installed)
         self.use_button.setVisible(state.installed and not state.in_use)
         restyle(self, "chosen", value=state.in_use)
+        missing = state.in_use and not state.installed
+        if missing != self._was_missing:  # whoever closes it, finds it closed
+            self.where_button.setChecked(missing)
+            self._was_missing = missing
+
+    def fit(self, width: int) -> None:
+        """Lay the card out for a page of this width, pixels."""
+        for row in (self._head, self._buttons):
+            _lay(row, narrow=width < _NARROW_PIXELS)
 
     def show_progress(self, progress: Progress | None) -> None:
         running = progress is not None
@@ -182,14 +233,13 @@ class OfferCard(QFrame):
                 button.setEnabled(True)
 
     def _build(self) -> None:
-        head = QHBoxLayout()
-        head.addWidget(_label(self.offer.title, "OfferName", wrap=False))
-        head.addStretch(1)
-        head.addWidget(self.state)
-        buttons = QHBoxLayout()
+        self._head = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._head.addWidget(_label(self.offer.title, "OfferName"), 1)
+        self._head.addWidget(self.state)
+        self._buttons = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         for button in (self.use_button, self.download_button, self.import_button):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
+            self._buttons.addWidget(button)
+        self._buttons.addStretch(1)
         help_row = QHBoxLayout()
         help_row.addWidget(self.where_button)
         help_row.addStretch(1)
@@ -200,21 +250,28 @@ class OfferCard(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 14, 18, 16)
         column.setSpacing(8)
-        column.addLayout(head)
+        column.addLayout(self._head)
         column.addWidget(_label(_facts(self.offer), "Muted"))
         column.addWidget(_label(f"Good at: {self.offer.good_at}."))
         column.addWidget(_label(f"Less good at: {self.offer.bad_at}."))
         column.addWidget(_label(self.offer.licence_note, "Muted"))
         column.addLayout(progress)
-        column.addLayout(buttons)
+        column.addLayout(self._buttons)
         column.addLayout(help_row)
         column.addWidget(self.where)
+        column.addWidget(self.folder_button, alignment=Qt.AlignmentFlag.AlignLeft)
+
+
+def _lay(row: QBoxLayout, *, narrow: bool) -> None:
+    direction = QBoxLayout.Direction
+    row.setDirection(direction.TopToBottom if narrow else direction.LeftToRight)
 
 
 def _facts(offer: Offer) -> str:
     size = size_text(offer.size_bytes)
-    parts = (size, offer.languages, f"{offer.dimensions} dimensions", f"{offer.licence} licence")
-    return "  ·  ".join(parts)
+    vectors = f"{offer.dimensions} dimensions" if offer.dimensions else ""
+    parts = (size, offer.languages, vectors, f"{offer.licence} licence")
+    return "  ·  ".join(filter(None, parts))
 
 
 def _state_text(state: OfferState) -> str:

@@ -21,6 +21,7 @@ class Overrides:
     library: Path | None = None
     embedder: str | None = None
     offline: bool = False
+    judge: str | None = None
 
 
 class Preferences(QObject):
@@ -45,8 +46,26 @@ class Preferences(QObject):
         return self._overrides.embedder or self.settings.embedder
 
     @property
+    def judge(self) -> str:
+        return self._overrides.judge or self.settings.judge
+
+    @property
+    def judge_is_named(self) -> bool:
+        """On the command line: then it is wanted, however long it takes here."""
+        return self._overrides.judge is not None
+
+    @property
     def offline(self) -> bool:
         return self._overrides.offline or self.settings.offline
+
+    @property
+    def effective(self) -> Settings:
+        """The settings as they hold for this run."""
+        overrides = self._overrides
+        library = self.settings.library if overrides.library is None else str(overrides.library)
+        return dataclasses.replace(
+            self.settings, library=library, embedder=self.embedder, offline=self.offline
+        )
 
     def change(self, **changes: Any) -> None:
         """Change settings by name; a choice made now goes before the command line's."""
@@ -54,6 +73,8 @@ class Preferences(QObject):
             self._overrides = dataclasses.replace(self._overrides, embedder=None)
         if "offline" in changes:
             self._overrides = dataclasses.replace(self._overrides, offline=False)
+        if changes.keys() & {"judge", "judging"}:
+            self._overrides = dataclasses.replace(self._overrides, judge=None)
         if "library" in changes:
             self._overrides = dataclasses.replace(self._overrides, library=None)
         self.settings = dataclasses.replace(self.settings, **changes)

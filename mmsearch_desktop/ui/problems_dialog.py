@@ -88,6 +88,7 @@ class ProblemsDialog(QDialog):
         self.table.setWordWrap(False)
         self.table.setShowGrid(False)
         self.table.setTabKeyNavigation(False)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(30)
         header = self.table.horizontalHeader()
@@ -95,16 +96,25 @@ class ProblemsDialog(QDialog):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         header.resizeSection(0, 180)
         header.resizeSection(2, 190)
+        self.detail = plain_label("", wrap=True)
+        self.detail.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.detail.setMinimumHeight(2 * self.detail.fontMetrics().lineSpacing() + 4)
         self._build()
+        self.table.selectionModel().currentChanged.connect(self._show_detail)
         self.show_problems(())
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
-        self.model.show_problems(problems)
+        """Renew the list; what is looked at stays, where it still is one."""
+        if self.model.problems != tuple(problems):
+            row = self.table.currentIndex().row()
+            looked_at = self.model.problems[row].path if row >= 0 else None
+            self.model.show_problems(problems)
+            self._look_at(looked_at)
         count = len(problems)
         files = "file" if count == 1 else "files"
         self.intro.setText(
-            f"{count:,} {files} could not be indexed. All others are searchable. Your files were "
-            "not changed."
+            f"{count:,} {files} could not be indexed. The others are not affected, and no file was "
+            "changed."
             if count
             else "Every photo that was found could be indexed."
         )
@@ -127,6 +137,7 @@ class ProblemsDialog(QDialog):
         column.setSpacing(12)
         column.addWidget(self.intro)
         column.addWidget(self.table, 1)
+        column.addWidget(self.detail)
         column.addLayout(row)
         self.show_button.clicked.connect(self._show_chosen)
         self.table.doubleClicked.connect(self._show_chosen)
@@ -138,6 +149,19 @@ class ProblemsDialog(QDialog):
         """Path, tab, reason; one file a line."""
         lines = (f"{shown(str(p.path))}\t{shown(p.reason)}" for p in self.model.problems)
         return "\n".join(lines)
+
+    def _look_at(self, path: Path | None) -> None:
+        rows = (row for row, one in enumerate(self.model.problems) if one.path == path)
+        row = next(rows, -1)
+        if row >= 0:
+            self.table.setCurrentIndex(self.model.index(row, 0))
+        self._show_detail()
+
+    def _show_detail(self) -> None:
+        """The whole path and reason of the row that is looked at; the table may cut them."""
+        row = self.table.currentIndex().row()
+        told = self.model.problems[row] if 0 <= row < len(self.model.problems) else None
+        self.detail.setText("" if told is None else shown(f"{told.path}\n{told.reason}"))
 
     def _show_chosen(self) -> None:
         row = max(0, self.table.currentIndex().row())

@@ -13,10 +13,12 @@ from PySide6.QtGui import (
     QPainter,
     QPainterPath,
     QPixmap,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -31,7 +33,9 @@ from mmsearch_desktop.ui.theme import plain_label, restyle, set_icon, set_pictur
 from mmsearch_desktop.ui.wording import as_tip, shown
 
 TYPING_PAUSE_MS = 350
-_CHIP_PIXELS = 34
+_CHIP_PIXELS = 32
+_NARROW_PIXELS = 720  # below: the chip shows its picture without the name
+_NARROWEST_PIXELS = 540  # below: the mode goes on a line of its own
 _MODES = {
     Mode.COMPOSED: ("Together", "The model reads the words and the picture as one question"),
     Mode.SUM: ("Sum of both", "Matches the words and matches the picture, added up"),
@@ -47,6 +51,8 @@ class QueryBar(QFrame):
     given = Signal(object)  # Given: pasted content that is not plain words
     file_wanted = Signal()
     sidebar_toggled = Signal()
+    details_toggled = Signal()
+    left_downwards = Signal()  # by the key
 
     def __init__(self, mode: Mode = Mode.COMPOSED, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,6 +64,7 @@ class QueryBar(QFrame):
         self.mode_chooser.setCurrentIndex(self.mode_chooser.findData(mode))
         self._connect()
         self._show_parts()
+        self._fit(self.width())
 
     def query(self) -> Query:
         """What the controls say now."""
@@ -119,27 +126,42 @@ class QueryBar(QFrame):
         hint = "Add words to the picture" if has_picture else "Search by words, or drop a picture"
         self.words.setPlaceholderText(hint)
 
+    def _take_picture_away(self) -> None:
+        self.set_picture(None)
+        self.words.setFocus()
+
+    def _fit(self, width: int) -> None:
+        """The words keep enough room to be read, whatever else is shown."""
+        self.chip.name.setVisible(width >= _NARROW_PIXELS)
+        self._magnifier.setVisible(width >= _NARROWEST_PIXELS)
+        row, column = (0, 2) if width >= _NARROWEST_PIXELS else (1, 1)
+        place = Qt.AlignmentFlag.AlignLeft if row else Qt.AlignmentFlag(0)
+        self._outer.addWidget(self.mode_chooser, row, column, place)  # moves it if it is elsewhere
+
     def _build(self) -> None:
         self.sidebar_button = _tool("menu", "Show or hide the folders")
+        self.details_button = _tool("details", "Show or hide the details of a photo (F4)")
         self.field = styled(QFrame(), "QueryField")
         self.words = WordsEdit()
         self.chip = PictureChip()
         self.clear_button = _tool("close", "Clear the search (Esc)")
         self.file_button = _tool("picture", "Search with a picture file…")
         self.mode_chooser = _mode_chooser()
-        magnifier = QLabel()
-        set_picture(magnifier, "search", 18)
+        self._magnifier = QLabel()
+        set_picture(self._magnifier, "search", 18)
         inner = QHBoxLayout(self.field)
         inner.setContentsMargins(12, 4, 6, 4)
         inner.setSpacing(6)
-        for part in (magnifier, self.chip, self.words, self.clear_button, self.file_button):
+        for part in (self._magnifier, self.chip, self.words, self.clear_button, self.file_button):
             inner.addWidget(part, 1 if part is self.words else 0)
-        outer = QHBoxLayout(self)
-        outer.setContentsMargins(12, 10, 14, 8)
-        outer.setSpacing(8)
-        outer.addWidget(self.sidebar_button)
-        outer.addWidget(self.field, 1)
-        outer.addWidget(self.mode_chooser)
+        self.field.setMinimumHeight(self.chip.sizeHint().height() + 10)  # with the chip or without
+        self._outer = QGridLayout(self)
+        self._outer.setContentsMargins(12, 10, 14, 8)
+        self._outer.setSpacing(8)
+        self._outer.addWidget(self.sidebar_button, 0, 0)
+        self._outer.addWidget(self.field, 0, 1)
+        self._outer.addWidget(self.details_button, 0, 3)
+        self._outer.setColumnStretch(1, 1)
         self.setTabOrder(self.words, self.chip.remove_button)
 
     def _connect(self) -> None:
@@ -148,12 +170,18 @@ class QueryBar(QFrame):
         self.words.returnPressed.connect(self._ask)
         self.words.pasted.connect(self.given)
         self.words.escaped.connect(self.clear)
+        self.words.left_downwards.connect(self.left_downwards)
         self.words.installEventFilter(self)
-        self.chip.removed.connect(lambda: self.set_picture(None))
+        self.chip.removed.connect(self._take_picture_away)
         self.clear_button.clicked.connect(self.clear)
         self.file_button.clicked.connect(self.file_wanted)
         self.sidebar_button.clicked.connect(self.sidebar_toggled)
+        self.details_button.clicked.connect(self.details_toggled)
         self.mode_chooser.currentIndexChanged.connect(self._ask_if_changed)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit(event.size().width())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
@@ -166,6 +194,7 @@ class WordsEdit(QLineEdit):
 
     pasted = Signal(object)  # Given
     escaped = Signal()
+    left_downwards = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -187,6 +216,8 @@ class WordsEdit(QLineEdit):
             self.paste_anything()
         elif event.key() == Qt.Key.Key_Escape:
             self.escaped.emit()
+        elif event.key() == Qt.Key.Key_Down:
+            self.left_downwards.emit()
         else:
             super().keyPressEvent(event)
 
@@ -214,7 +245,8 @@ class PictureChip(QFrame):
         row.setSpacing(7)
         for part in (self.thumbnail, self.name, self.remove_button):
             row.addWidget(part)
-        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self.thumbnail.setFixedSize(_CHIP_PIXELS, _CHIP_PIXELS)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.remove_button.clicked.connect(self.removed)
 
     def show_picture(self, name: str, image: QImage) -> None:

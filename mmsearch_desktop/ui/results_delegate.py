@@ -33,10 +33,12 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from mmsearch_desktop.domain import Hit
 from mmsearch_desktop.ui.results_model import HIT_ROLE, decimals
+from mmsearch_desktop.ui.verdict_mark import paint_mark
 
 _PADDING = 8  # pixels between a cell's edge and its picture
 _NAME_GAP = 6  # between the picture and the name
 _CORNER = 7
+_MOST_ENLARGED = 1.5
 _HEIGHT_SHARE = 0.77  # of a picture's width: most photos are wider than high
 _MOST_STRETCH = 1.5  # enough for two columns or more to fill any width
 _NARROWEST = 48  # of a cell
@@ -131,6 +133,8 @@ class CellDelegate(QStyledItemDelegate):
         hit = index.data(HIT_ROLE)
         if isinstance(hit, Hit):
             _paint_label(painter, box, shown, option.font, hit)
+            if hit.verdict is not None:
+                paint_mark(painter, shown, option.font, hit.verdict)
         _paint_name(painter, option, box, str(index.data(Qt.ItemDataRole.DisplayRole)), colours)
         painter.restore()
 
@@ -190,8 +194,13 @@ def _paint_picture(painter: QPainter, target: QRectF, image: QImage, colours: _C
 
 
 def fitted(box: QRect, pixels: QSize, ratio: float) -> QRectF:
-    """Where a picture of so many screen pixels goes: centred, on whole screen pixels."""
-    scale = min(1 / ratio, box.width() / pixels.width(), box.height() / pixels.height())
+    """Where a picture of so many screen pixels goes: centred, on whole screen pixels.
+
+    Never enlarged, but on fine screens (`ratio` > 1), where half more is not seen.
+    """
+    scale = min(
+        1.0, _MOST_ENLARGED / ratio, box.width() / pixels.width(), box.height() / pixels.height()
+    )
     width, height = pixels.width() * scale, pixels.height() * scale
     left = round((box.left() + (box.width() - width) / 2) * ratio) / ratio
     top = round((box.top() + (box.height() - height) / 2) * ratio) / ratio

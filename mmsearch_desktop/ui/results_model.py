@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -25,10 +26,10 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     Qt,
     QTime,
-    QUrl,
 )
 
-from mmsearch_desktop.domain import Hit, Photo, Similarities, Verdict
+from mmsearch_desktop.domain import Hit, Photo, Similarities
+from mmsearch_desktop.ui.verdict_wording import judgement, places, spoken
 
 if TYPE_CHECKING:
     from mmsearch_desktop.ui.thumbnail_loader import ThumbnailLoader
@@ -39,7 +40,6 @@ PATH_ROLE = Qt.ItemDataRole.UserRole + 3
 SCORE_ROLE = Qt.ItemDataRole.UserRole + 4  # float, or None
 _ROLE_NAMES = {HIT_ROLE: b"hit", PHOTO_ROLE: b"photo", PATH_ROLE: b"path", SCORE_ROLE: b"score"}
 _COPIES_NAMED = 3
-_RATIONALE_CHARACTERS = 600
 _EPOCH = datetime(1970, 1, 1)
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -68,6 +68,11 @@ class ResultsModel(QAbstractListModel):
     def hits(self) -> tuple[Hit, ...]:
         """In the order shown; empty while photos are shown."""
         return tuple(row for row in self._rows if isinstance(row, Hit))
+
+    @property
+    def photos(self) -> tuple[Photo, ...]:
+        """In the order shown; empty while hits are shown."""
+        return () if self._shows_hits else tuple(map(photo_of, self._rows))
 
     def set_loader(self, loader: ThumbnailLoader | None) -> None:
         """Where thumbnails come from, from now on; the one before is not closed."""
@@ -100,11 +105,12 @@ class ResultsModel(QAbstractListModel):
     def arrived(self, photos: Sequence[Photo]) -> None:
         """Add each where the catalogue's order, newest first, has it.
 
-        One whose id is already here takes its place. Nothing happens while hits are shown.
+        One whose id is already here takes the place of the one before. Nothing happens while hits
+        are shown.
         """
         known = {photo.id: photo for photo in photos if photo.id in self._photo_ids}
         if known:
-            self._update_photos(known)
+            self.remove_photos(self._update_photos(known))
         new = sorted(self._new(photos), key=_oldest_last)
         places = [bisect.bisect_right(self._rows, _oldest_last(p), key=_oldest_last) for p in new]
         groups = groupby(zip(places, new, strict=True), key=lambda pair: pair[0])
@@ -147,6 +153,17 @@ class ResultsModel(QAbstractListModel):
     def path_at(self, row: int) -> Path:
         return photo_of(self._rows[row]).path
 
+    def paths(self, rows: range) -> list[Path]:
+        """Quick for very many."""
+        entries = self._rows[rows.start : rows.stop]
+        if self._shows_hits:
+            return [photo_of(entry).path for entry in entries]
+        return [entry.path for entry in entries if isinstance(entry, Photo)]
+
+    def row_near(self, photo: Photo) -> int:
+        """The row of this photo, or where it would be; meant for photos, not for hits."""
+        return bisect.bisect_left(self._rows, _oldest_last(photo), key=_oldest_last)
+
     def want(self, rows: Sequence[int]) -> None:
         """Have the thumbnails of these loaded, nearest first, and no others any more."""
         self._wanted_rows = tuple(rows)
@@ -178,11 +195,18 @@ class ResultsModel(QAbstractListModel):
             self._photo_ids.update(photo.id for photo in photos)
             self.endInsertRows()
 
-    def _update_photos(self, photos: dict[int, Photo]) -> None:
+    def _update_photos(self, photos: dict[int, Photo]) -> list[int]:
+        """Change them in their places; the ids of those that belong to another place now."""
+        elsewhere: list[int] = []
         for row, entry in enumerate(self._rows):
             photo = photos.get(photo_of(entry).id)
-            if photo is not None:
+            if photo is None:
+                continue
+            if _oldest_last(photo) == _oldest_last(entry):
                 self._change(row, photo)
+            else:
+                elsewhere.append(photo.id)
+        return elsewhere
 
     def _change(self, row: int, entry: Hit | Photo) -> None:
         if self._rows[row] != entry:
@@ -236,7 +260,8 @@ class ResultsModel(QAbstractListModel):
         return ["text/uri-list", "text/plain"]
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
-        return paths_as_mime_data([self.path_at(row) for row in sorted({i.row() for i in indexes})])
+        rows = sorted({index.row() for index in indexes})
+        return mime_data_of(written([self.path_at(row) for row in rows]))
 
     def supportedDragActions(self) -> Qt.DropAction:
         return Qt.DropAction.CopyAction  # never "move": photos are the person's
@@ -246,11 +271,25 @@ def photo_of(entry: Hit | Photo) -> Photo:
     return entry.photo if isinstance(entry, Hit) else entry
 
 
-def paths_as_mime_data(paths: Sequence[Path]) -> QMimeData:
-    """For dragging and copying: their addresses, byte for byte, and as text one path a line."""
+@dataclass(frozen=True, slots=True)
+class WrittenPaths:
+    """Paths as other programs take them."""
+
+    addresses: bytes  # a "text/uri-list": one file address a line, byte for byte
+    text: str  # one path a line
+    count: int
+
+
+def written(paths: Sequence[Path]) -> WrittenPaths:
+    """For dragging and copying. Any thread; 100,000 take half a second."""
+    addresses = "".join(f"{path.as_uri()}\r\n" for path in paths).encode("ascii")
+    return WrittenPaths(addresses, "\n".join(map(_as_text, paths)), len(paths))
+
+
+def mime_data_of(paths: WrittenPaths) -> QMimeData:
     made = QMimeData()
-    made.setUrls([QUrl(path.as_uri()) for path in paths])
-    made.setText("\n".join(_as_text(path) for path in paths))
+    made.setData("text/uri-list", paths.addresses)
+    made.setText(paths.text)
     return made
 
 
@@ -299,33 +338,23 @@ def _display_text(entry: Hit | Photo) -> str:
 def _tooltip(entry: Hit | Photo) -> str:
     if isinstance(entry, Photo):
         return facts(entry)
-    told = [facts(entry.photo, entry.copies), _how_it_matched(entry)]
+    told = [facts(entry.photo, entry.copies), how_it_matched(entry)]
     if entry.verdict is not None:
-        told.append(_judgement(entry.verdict))
+        told.append(judgement(entry.verdict))
     return "\n\n".join(told)
 
 
-def _how_it_matched(hit: Hit) -> str:
+def how_it_matched(hit: Hit) -> str:
+    """The similarities of the parts of the query, or that of the whole."""
     return similarities_line(hit.similarities) or f"similarity {decimals(hit.score)}"
-
-
-def _judgement(verdict: Verdict) -> str:
-    judge = one_line(verdict.judge)
-    if verdict.probability is None:
-        return f"Not judged by {judge}"
-    words = one_line(" ".join(verdict.rationale.split()))
-    if len(words) > _RATIONALE_CHARACTERS:
-        words = words[:_RATIONALE_CHARACTERS].rstrip() + "…"
-    said = f"Judged {decimals(verdict.probability)} by {judge}"
-    return f"{said}: {words}" if words else said
 
 
 def _accessible_text(entry: Hit | Photo) -> str:
     name = _display_text(entry)
     if isinstance(entry, Photo):
         return name
-    moved = f", moved from {entry.retrieval_rank}" if entry.rank != entry.retrieval_rank else ""
-    return f"{name}, hit {entry.rank}{moved}, score {decimals(entry.score)}"
+    parts = (name, places(entry), f"score {decimals(entry.score)}", spoken(entry))
+    return ", ".join(part for part in parts if part)
 
 
 _ANSWERS: dict[int, Callable[[Hit | Photo], Any]] = {

@@ -95,18 +95,29 @@ class ResultsView(GridView):
             self.picture_pixels_changed.emit(pixels)
 
     def selected_paths(self) -> list[Path]:
-        return [self._results().path_at(row) for row in self.selected_rows()]
+        results = self._results()
+        return [path for rows in self.selected_ranges() for path in results.paths(rows)]
 
     def current_path(self) -> Path | None:
         index = self.currentIndex()
         return self._results().path_at(index.row()) if index.isValid() else None
+
+    def first_in_view(self) -> int | None:
+        """Its row; None at the very top, where what comes is to be seen."""
+        rows = self.rows_in_view()
+        return rows.start if rows and self.verticalScrollBar().value() > 0 else None
+
+    def show_first(self, row: int) -> None:
+        """Scroll so that this row is the first in view."""
+        if 0 <= row < self.model().rowCount():
+            self.scrollTo(self._at(row), QAbstractItemView.ScrollHint.PositionAtTop)
 
     def context_menu(self) -> QMenu:
         """What can be done with the photos that are selected."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         count = self.selected_count()
-        self._copy_path.setText("Copy path" if count < 2 else f"Copy {count} paths")
+        self._copy_path.setText("&Copy path" if count < 2 else f"&Copy {count:,} paths")
         menu.addAction(self._open)
         menu.addAction(self._search_with)
         menu.addSeparator()
@@ -125,16 +136,16 @@ class ResultsView(GridView):
 
     def _add_actions(self) -> None:
         one = self._with_current
-        self._open = self._action("Open", one(self.open_requested), "Return", "Enter")
+        self._open = self._action("&Open", one(self.open_requested), "Return", "Enter")
         self._search_with = self._action(
-            "Search with this photo", one(self.search_with_requested), "Ctrl+Return"
+            "Search &with this photo", one(self.search_with_requested), "Ctrl+Return"
         )
         self._show_in_folder = self._action(
-            "Show in folder", one(self.show_in_folder_requested), "Ctrl+Shift+Return"
+            "Show in &folder", one(self.show_in_folder_requested), "Ctrl+Shift+Return"
         )
-        self._copy_path = self._action("Copy path", self._request_paths, _Key.Copy)
+        self._copy_path = self._action("&Copy path", self._request_paths, _Key.Copy)
         self._copy_image = self._action(
-            "Copy picture", one(self.copy_image_requested), "Ctrl+Shift+C"
+            "Copy &picture", one(self.copy_image_requested), "Ctrl+Shift+C"
         )
         self._action("Larger pictures", partial(self._zoom, 1), "Ctrl++", "Ctrl+=")
         self._action("Smaller pictures", partial(self._zoom, -1), "Ctrl+-")
@@ -212,10 +223,14 @@ class ResultsView(GridView):
         if old is not None:
             old.layoutChanged.disconnect(self._want_anew)
             old.modelReset.disconnect(self._want_anew)
+            old.rowsInserted.disconnect(self._want_anew)
+            old.rowsRemoved.disconnect(self._want_anew)
         super().setModel(model)
         if model is not None:
             model.layoutChanged.connect(self._want_anew)
             model.modelReset.connect(self._want_anew)
+            model.rowsInserted.connect(self._want_anew)
+            model.rowsRemoved.connect(self._want_anew)
 
     def _want_anew(self) -> None:
         """As many rows in the same places, but other photos."""

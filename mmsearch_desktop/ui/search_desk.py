@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from mmsearch_desktop.ui.preferences import Preferences
     from mmsearch_desktop.ui.window_parts import WindowParts
 
+_NO_PHOTOS = "There are no photos here yet. Drop a folder of photos on the window."
+
 
 class SearchDesk(QObject):
     """Fills the results. The window decides which page is shown."""
 
     changed = Signal()  # what is shown
     asked = Signal()  # a query with words or a picture
+    answered = Signal(object)  # Results, whose hits are shown now
 
     def __init__(self, parts: WindowParts, engine: Engine, preferences: Preferences) -> None:
         super().__init__()
@@ -85,8 +88,10 @@ class SearchDesk(QObject):
             self.browsing.show(self._catalogue, self._parts.panel.scope)
 
     def photos_went(self) -> None:
-        if self.nothing_is_asked:
-            self.browse()
+        """Photos have gone, moved, or come back with their drive."""
+        if self.nothing_is_asked and self._catalogue is not None:
+            shown = self._parts.results_model.photos
+            self.browsing.renew(self._catalogue, self._parts.panel.scope, shown)
 
     def _connect(self) -> None:
         self._parts.query_bar.asked.connect(self._ask)
@@ -96,6 +101,8 @@ class SearchDesk(QObject):
         self.browsing.began.connect(self._show_photos)
         self.browsing.went_on.connect(self._show_more)
         self.browsing.arrived.connect(self._show_arrived)
+        self.browsing.went.connect(self._take_out)
+        self.browsing.replaced.connect(self._replace)
         self.browsing.failed.connect(self._fail)
 
     def _ask(self, query: Query) -> None:
@@ -107,21 +114,23 @@ class SearchDesk(QObject):
         self.changed.emit()
 
     def _tell_begin(self) -> None:
-        waiting = "The search begins once the model is ready…"
+        waiting = "The search begins once library and model are ready…"
         self._parts.status.tell("Searching…" if self.searching.is_ready else waiting)
 
     def _show_hits(self, results: Results, seconds: float) -> None:
         self._parts.results_model.show_hits(results.hits)
-        self._parts.results.set_empty_text("Nothing was found.")
+        none = "Nothing was found." if self._parts.panel.scope_photos else _NO_PHOTOS
+        self._parts.results.set_empty_text(none)
         self._tell_notices(results.notices)
         hits = "1 hit" if len(results.hits) == 1 else f"{len(results.hits):,} hits"
         photos = wording.photos(self._parts.panel.scope_photos)
-        self._parts.status.tell(f"{hits} in {seconds:.2f} s  ·  {photos}")
+        self._parts.status.tell(f"{hits} in {seconds:.2f} s  ·  {photos}{self._place()}")
         self.changed.emit()
+        self.answered.emit(results)
 
     def _show_photos(self, photos: Sequence[Photo]) -> None:
         self._parts.results_model.show_photos(photos)
-        self._parts.results.set_empty_text("There are no photos here yet.")
+        self._parts.results.set_empty_text(_NO_PHOTOS)
         self._tell_count()
 
     def _show_more(self, photos: Sequence[Photo]) -> None:
@@ -132,9 +141,29 @@ class SearchDesk(QObject):
         self._parts.results_model.arrived(photos)
         self._tell_count()
 
+    def _take_out(self, photo_ids: Sequence[int]) -> None:
+        self._parts.results_model.remove_photos(photo_ids)
+        self._tell_count()
+
+    def _replace(self, photos: Sequence[Photo]) -> None:
+        """All at once; the photo that is first in view stays so, or what is now in its place."""
+        model, view = self._parts.results_model, self._parts.results
+        row = view.first_in_view()
+        first = None if row is None else model.photos[row]
+        model.show_photos(photos)
+        if first is not None:
+            view.show_first(model.row_near(first))
+        self._tell_count()
+
     def _tell_count(self) -> None:
-        self._parts.status.tell(wording.photos(self._parts.results_model.rowCount()))
+        count = wording.photos(self._parts.results_model.rowCount())
+        self._parts.status.tell(count + self._place())
         self.changed.emit()
+
+    def _place(self) -> str:
+        """Such as " in Holiday", where one folder is chosen."""
+        scope = self._parts.panel.scope
+        return "" if scope is None else wording.shown(f" in {scope.name or scope}")
 
     def _fail(self, error: Exception) -> None:
         self._parts.status.tell("")

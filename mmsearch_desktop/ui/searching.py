@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Retrieve = Callable[[Query], Results]
 _FIRST_CHUNK = 200  # quickly something to see
 _CHUNK = 1000
+_MOST_CHANGES_ONE_BY_ONE = 50  # more are shown quicker all at once
 
 
 class Searching(QObject):
@@ -93,6 +95,8 @@ class Browsing(QObject):
     began = Signal(object)  # list[Photo]: the first chunk; replaces what was shown
     went_on = Signal(object)  # list[Photo]: older ones, for the end
     arrived = Signal(object)  # list[Photo]: indexed just now, for wherever they belong
+    went = Signal(object)  # list[int]: ids of photos that are no longer there
+    replaced = Signal(object)  # list[Photo]: all, where very much has changed
     failed = Signal(object)  # Exception
 
     def __init__(self, worker: Worker) -> None:
@@ -100,16 +104,29 @@ class Browsing(QObject):
         self._worker = worker
         self._task: Task | None = None
         self._folder: Path | None = None
-        self._has_begun = False
+        self._has_begun = self._has_all = False
         self._early: list[Photo] = []  # arrived before the first chunk
 
     def show(self, catalogue: Catalogue, folder: Path | None) -> None:
         self.stop()
-        self._folder, self._has_begun = folder, False
+        self._folder, self._has_begun, self._has_all = folder, False, False
         self._task = self._worker.run(
             lambda: _chunks(catalogue, folder),
             on_item=self._load,
-            on_done=lambda: None,
+            on_done=self._complete,
+            on_error=self.failed.emit,
+        )
+
+    def renew(self, catalogue: Catalogue, folder: Path | None, shown: Sequence[Photo]) -> None:
+        """Find out what has become of the photos `shown`, so that the others keep their place."""
+        if not self._has_all or folder != self._folder:
+            self.show(catalogue, folder)
+            return
+        if self._task is not None:
+            self._task.cancel()
+        self._task = self._worker.call(
+            lambda: _difference(catalogue, folder, shown),
+            on_result=self._tell_difference,
             on_error=self.failed.emit,
         )
 
@@ -140,6 +157,36 @@ class Browsing(QObject):
         self.began.emit(photos)
         early, self._early = self._early, []
         self.add(early)
+
+    def _complete(self) -> None:
+        self._has_all = True
+
+    def _tell_difference(self, found: Difference) -> None:
+        if len(found.gone) + len(found.came) > _MOST_CHANGES_ONE_BY_ONE:
+            self.replaced.emit(found.all)
+            return
+        if found.gone:
+            self.went.emit(found.gone)
+        if found.came:
+            self.arrived.emit(found.came)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Between the photos that are shown and those that are there."""
+
+    gone: list[int]  # ids
+    came: list[Photo]  # new, or other than before
+    all: list[Photo]  # there now, newest first
+
+
+def _difference(catalogue: Catalogue, folder: Path | None, shown: Sequence[Photo]) -> Difference:
+    now = [photo for chunk in _chunks(catalogue, folder) for photo in chunk]
+    before = {photo.id: photo for photo in shown}
+    gone = before.keys() - {photo.id for photo in now}
+    return Difference(
+        gone=sorted(gone), came=[photo for photo in now if before.get(photo.id) != photo], all=now
+    )
 
 
 def _chunks(catalogue: Catalogue, folder: Path | None) -> Iterator[list[Photo]]:

@@ -16,13 +16,16 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QSlider,
     QSpinBox,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from mmsearch_desktop.settings import Settings, Theme
+from mmsearch_desktop.ui.judging_settings import JudgingSettings
 from mmsearch_desktop.ui.results_view import LARGEST_PICTURE, SMALLEST_PICTURE
 from mmsearch_desktop.ui.theme import plain_label
 
@@ -42,12 +45,19 @@ class SettingsDialog(QDialog):
         settings: Settings,
         embedders: Sequence[tuple[str, str]],
         parent: QWidget | None = None,
+        *,
+        judges: Sequence[tuple[str, str]] = (),
+        judging_note: str = "",
     ) -> None:
-        """`embedders`: name and label of what can be chosen; a folder may be typed as well."""
+        """`embedders`: name and label of what can be chosen; a folder may be typed as well.
+
+        So with `judges`; `judging_note` says how judging would go here.
+        """
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._settings = settings
+        self.judging = JudgingSettings(judges, judging_note)
         self._make_controls(embedders)
         self._build()
         self._show_settings(settings)
@@ -59,7 +69,7 @@ class SettingsDialog(QDialog):
         known = self.embedder.findText(typed)
         embedder = self.embedder.itemData(known) if known >= 0 else typed
         return dataclasses.replace(
-            self._settings,
+            self.judging.settings(self._settings),
             library="" if library == str(Settings().library_folder) else library,
             embedder=embedder or self._settings.embedder,
             offline=self.offline.isChecked(),
@@ -81,6 +91,7 @@ class SettingsDialog(QDialog):
         self.browse.clicked.connect(self._choose_library)
         self.embedder = QComboBox(editable=True)
         self.embedder.setAccessibleName("Model")
+        self.embedder.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for name, label in embedders:
             self.embedder.addItem(label, name)
         self.theme = QComboBox()
@@ -93,6 +104,7 @@ class SettingsDialog(QDialog):
         self.thumbnail_pixels.setAccessibleName("Size of the thumbnails")
         self.limit = QSpinBox(minimum=1, maximum=1000)
         self.limit.setAccessibleName("Photos shown for a search")
+        self.limit.lineEdit().setTextMargins(7, 0, 0, 0)  # a style sheet cannot reach it
         self.offline = QCheckBox("&Offline: never fetch anything, even when asked to")
         self.show_query_picture = QCheckBox("Show the &query picture and its copies among the hits")
 
@@ -101,7 +113,9 @@ class SettingsDialog(QDialog):
         library.setSpacing(8)
         library.addWidget(self.library, 1)
         library.addWidget(self.browse)
-        form = QFormLayout()
+        general = QWidget()
+        form = QFormLayout(general)
+        form.setContentsMargins(2, 16, 2, 2)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignVCenter)
         form.setVerticalSpacing(12)
@@ -127,11 +141,15 @@ class SettingsDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(22, 20, 22, 18)
         column.setSpacing(18)
-        column.addLayout(form)
+        tabs = QTabWidget(documentMode=True)
+        tabs.addTab(general, "Search and &window")
+        tabs.addTab(self.judging, "&Judging")
+        column.addWidget(tabs)
         column.addLayout(buttons)
         self.setMinimumWidth(600)
 
     def _show_settings(self, settings: Settings) -> None:
+        self.judging.show_settings(settings)
         self.library.setText(str(settings.library_folder))
         known = self.embedder.findData(settings.embedder)
         if known >= 0:

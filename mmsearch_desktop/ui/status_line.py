@@ -11,13 +11,16 @@ class StatusLine(QStatusBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.text = _label()
+        self.fetching = _label()
         self.model = _label()
         self.problems_button = QPushButton()
         self.problems_button.setProperty("role", "quiet")
         set_icon(self.problems_button, "problem")
         self.setSizeGripEnabled(False)
         self.addWidget(self.text, 1)
+        self.addPermanentWidget(self.fetching)
         self.addPermanentWidget(self.problems_button)
+        self.show_fetching("")
         self.addPermanentWidget(self.model)
         self.show_problem_count(0)
 
@@ -27,6 +30,11 @@ class StatusLine(QStatusBar):
 
     def show_model(self, text: str) -> None:
         self.model.setText(text)
+
+    def show_fetching(self, text: str) -> None:
+        """How far the files of a model are; "" hides it."""
+        self.fetching.setText(text)
+        self.fetching.setVisible(bool(text))
 
     def show_problem_count(self, count: int) -> None:
         text = "1 problem" if count == 1 else f"{count:,} problems"

@@ -25,6 +25,14 @@ _Widget = TypeVar("_Widget", bound=QWidget)
 _ICON_NAME = "iconName"
 _PICTURE_SIDE = "iconSidePixels"
 _ICON_SIDES_PIXELS = (16, 20, 32, 40)
+_LEAST_POINTS = 10.5  # of ordinary text; more where the desktop's own font is larger
+_SIZES = {  # names in the style sheet, as shares of ordinary text
+    "size": 1.0,
+    "size_small": 0.86,
+    "size_page": 1.05,
+    "size_large": 1.14,
+    "size_title": 1.62,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +138,8 @@ class Appearance(QObject):
 
     def _dress(self) -> None:
         self._application.setPalette(palette(self.colours))
-        self._application.setStyleSheet(style_sheet(self.colours))
+        points = self._application.font().pointSizeF()  # not positive where it is in pixels
+        self._application.setStyleSheet(style_sheet(self.colours, max(points, _LEAST_POINTS)))
         for window in self._application.topLevelWidgets():
             refresh_icons(window)
 
@@ -167,12 +176,14 @@ def palette(colours: Colours) -> QPalette:
     return made
 
 
-def style_sheet(colours: Colours) -> str:
+def style_sheet(colours: Colours, points: float = _LEAST_POINTS) -> str:
+    """`points`: the size of ordinary text."""
     icons = resources_folder() / "icons"
     kind = "dark" if colours.dark else "light"
     text = (resources_folder() / "style.qss").read_text(encoding="utf-8")
     return string.Template(text).substitute(
         asdict(colours),
+        **{name: f"{points * share:.1f}pt" for name, share in _SIZES.items()},
         arrow=f'"{(icons / f"arrow-down-{kind}.svg").as_posix()}"',
         arrow_up=f'"{(icons / f"arrow-up-{kind}.svg").as_posix()}"',
         tick=f'"{(icons / f"tick-{kind}.svg").as_posix()}"',

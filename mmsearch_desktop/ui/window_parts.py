@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from mmsearch_desktop.ui.details_panel import PANEL_PIXELS as DETAILS_PIXELS
+from mmsearch_desktop.ui.details_panel import DetailsPanel
 from mmsearch_desktop.ui.indexing_strip import IndexingStrip
+from mmsearch_desktop.ui.judging_bar import JudgingBar
 from mmsearch_desktop.ui.library_panel import LibraryPanel
 from mmsearch_desktop.ui.message_bar import MessageBar
 from mmsearch_desktop.ui.models_page import ModelsPage
@@ -41,6 +44,8 @@ class WindowParts:
     results_model: ResultsModel
     models_page: ModelsPage
     trouble: TroublePage
+    details: DetailsPanel
+    judging: JudgingBar
     strip: IndexingStrip
     status: StatusLine
 
@@ -64,6 +69,8 @@ def make_parts(mode: Mode, picture_pixels: int, models_folder: Path) -> WindowPa
         results_model=model,
         models_page=ModelsPage(models_folder),
         trouble=TroublePage(),
+        details=DetailsPanel(),
+        judging=JudgingBar(),
         strip=IndexingStrip(),
         status=StatusLine(),
     )
@@ -73,19 +80,21 @@ def make_parts(mode: Mode, picture_pixels: int, models_folder: Path) -> WindowPa
 
 
 def lay_out(parts: WindowParts) -> QWidget:
-    """The folders on the left; the query, what there is to say, the photos, and the strip."""
+    """The folders on the left, one photo on the right; between them the query and the photos."""
     right = styled(QWidget(), "Content")
     right.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
     column = QVBoxLayout(right)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(0)
-    for part in (parts.query_bar, parts.messages, parts.notices, parts.pages, parts.strip):
+    above, below = (parts.query_bar, parts.messages, parts.notices), (parts.judging, parts.strip)
+    for part in (*above, parts.pages, *below):
         column.addWidget(part, 1 if part is parts.pages else 0)
     split = QSplitter(Qt.Orientation.Horizontal)
     split.addWidget(parts.panel)
     split.addWidget(right)
+    split.addWidget(parts.details)
     split.setStretchFactor(1, 1)
-    split.setSizes([PANEL_PIXELS, 1000])
+    split.setSizes([PANEL_PIXELS, 1000, DETAILS_PIXELS])
     split.setHandleWidth(1)
     split.setChildrenCollapsible(False)
     parts.panel.setMinimumWidth(150)

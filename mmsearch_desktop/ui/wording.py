@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from typing import TYPE_CHECKING
 
 from mmsearch_desktop.domain import (
     IndexSummary,
@@ -13,6 +14,10 @@ from mmsearch_desktop.domain import (
     Progress,
 )
 from mmsearch_desktop.ui.results_model import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 MODEL_NEEDED = (
     "To search photos, a model has to be on this computer. Choose how its files come here; "
@@ -57,7 +62,18 @@ def photos(count: int) -> str:
     return "1 photo" if count == 1 else f"{count:,} photos"
 
 
-def summary(folder_name: str, done: IndexSummary) -> str:
+def cancelled(folders: Sequence[Path]) -> str:
+    what = f"Indexing {folders[0].name or folders[0]}"
+    if len(folders) > 1:
+        what += f" and {len(folders) - 1:,} more"
+    return (
+        f"{what} was cancelled. What is indexed so far can be searched; the rest follows at the "
+        "next start, unless the folder is removed from the library."
+    )
+
+
+def summary(folder: Path, done: IndexSummary) -> str:
+    """How it ended, for the status line."""
     counts = (
         (done.indexed, "indexed"),
         (done.moved, "moved"),
@@ -65,7 +81,7 @@ def summary(folder_name: str, done: IndexSummary) -> str:
         (len(done.unreadable), "not readable"),
     )
     told = ", ".join(f"{count:,} {what}" for count, what in counts if count)
-    return f"{folder_name}: {told}"
+    return f"{folder.name or folder}: {told or 'nothing has changed'}"
 
 
 def rebuilding(progress: Progress) -> str:

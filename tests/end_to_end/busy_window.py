@@ -50,12 +50,12 @@ def measure(folder: Path, *, photos: int, size: tuple[int, int] = (2000, 1500)) 
         folders=[paths[0].parent],
     )
     with rig.window() as window:
-        _wait(lambda: is_idle(window) and len(_names(window)) > 0)
+        wait(lambda: is_idle(window) and len(_names(window)) > 0)
         _search(window, WORDS[0])
         window.parts.query_bar.clear()
         heart = Heartbeat()
         heart.start()
-        _spin(1500)
+        spin(1500)
         heart.stop()
         idle = heart.percentile(0.99), heart.longest
         heart.start()
@@ -75,22 +75,22 @@ def _index_and_search(window: MainWindow, folder: Path) -> int:
 
 def _search(window: MainWindow, words: str) -> None:
     window.parts.query_bar.set_words(words)
-    _wait(lambda: shows_hits(window))
-    _spin(150)
+    wait(lambda: shows_hits(window))
+    spin(150)
 
 
 def _names(window: MainWindow) -> range:
     return range(window.parts.results_model.rowCount())
 
 
-def _wait(holds: Callable[[], bool], milliseconds: int = 60_000) -> None:
+def wait(holds: Callable[[], bool], milliseconds: int = 60_000) -> None:
     deadline = time.monotonic() + milliseconds / 1000
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
-        _spin(20)
+        spin(20)
 
 
-def _spin(milliseconds: int) -> None:
+def spin(milliseconds: int) -> None:
     """Run the event loop as the app does; QTest.qWait would keep Python's lock all the while."""
     loop = QEventLoop()
     QTimer.singleShot(milliseconds, loop.quit)

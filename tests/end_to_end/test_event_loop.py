@@ -1,4 +1,4 @@
-"""The window stays quick while photos are added and searched."""
+"""The window stays quick while photos are added, searched and judged."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from tests.end_to_end.busy_window import Beats, measure
+from tests.end_to_end.judging_window import JudgingBeats, measure_judging
 
 LONGEST_SECONDS = 0.100
 P99_SECONDS = 0.050
@@ -22,5 +23,17 @@ def test_no_gap_while_indexing_and_searching(tmp_path: Path) -> None:
         beats = measure(tmp_path / str(run), photos=24)
         runs.append(beats)
         if beats.busy_longest < LONGEST_SECONDS and beats.busy_p99 < P99_SECONDS:
+            return
+    pytest.fail(f"the event loop was blocked in each of {RUNS} runs: {runs}")
+
+
+@pytest.mark.usefixtures("qapp")
+def test_no_gap_while_hits_are_judged(tmp_path: Path) -> None:
+    runs: list[JudgingBeats] = []
+    for run in range(RUNS):
+        beats = measure_judging(tmp_path / str(run))
+        runs.append(beats)
+        assert beats.judged > 0
+        if beats.p99 < P99_SECONDS:
             return
     pytest.fail(f"the event loop was blocked in each of {RUNS} runs: {runs}")

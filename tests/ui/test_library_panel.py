@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,15 @@ def test_what_was_chosen_stays_chosen_when_counts_change(panel: LibraryPanel) ->
     panel.show_folders([AWAY, HOLIDAY], 1300)
     assert panel.scope == HOLIDAY.path
     assert said == []
+
+
+def test_new_counts_change_the_rows_in_place(panel: LibraryPanel) -> None:
+    rows = [panel.scopes.item(row) for row in range(3)]
+    panel.show_folders([dataclasses.replace(HOLIDAY, photos=1300), AWAY], 1307)
+    assert texts(panel) == ["All photos, 1,307", "holiday, 1,300", "old, not connected"]
+    assert [panel.scopes.item(row) for row in range(3)] == rows
+    panel.choose(HOLIDAY.path)
+    assert panel.scope_photos == 1300
 
 
 def test_all_photos_are_chosen_where_the_folder_is_gone(panel: LibraryPanel) -> None:

@@ -200,9 +200,9 @@ def test_all_goes_by_keyboard(window: MainWindow, rig: Rig, photos: Path, qtbot:
     qt_events.press(results, Qt.Key.Key_End)
     last = photos / shown_names(window)[-1]
     qt_events.press(results, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
-    assert QGuiApplication.clipboard().text() == str(last)
+    qtbot.waitUntil(lambda: QGuiApplication.clipboard().text() == str(last))
     qt_events.press(results, Qt.Key.Key_Return)
-    assert rig.desktop.opened == [last]
+    qtbot.waitUntil(lambda: rig.desktop.opened == [last])
     qt_events.press(results, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(window.parts.query_bar.chip.isVisible)
 
@@ -273,9 +273,9 @@ def test_photos_are_opened_shown_and_copied(
     results, red = window.parts.results, photos / "red.png"
     results.open_requested.emit(red)
     results.show_in_folder_requested.emit(red)
-    assert (rig.desktop.opened, rig.desktop.shown) == ([red], [red])
+    qtbot.waitUntil(lambda: (rig.desktop.opened, rig.desktop.shown) == ([red], [red]))
     results.copy_path_requested.emit([red])
-    assert QGuiApplication.clipboard().text() == str(red)
+    qtbot.waitUntil(lambda: QGuiApplication.clipboard().text() == str(red))
     results.copy_image_requested.emit(red)
     qtbot.waitUntil(lambda: "red.png copied" in window.parts.status.text.text())
     mime = QGuiApplication.clipboard().mimeData()

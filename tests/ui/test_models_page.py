@@ -89,9 +89,12 @@ def test_every_offer_says_size_licence_languages_and_what_it_is_bad_at(desk: Mod
 
 
 def test_which_file_goes_where_is_shown_when_asked(desk: ModelsDesk, tmp_path: Path) -> None:
-    assert not card(desk).where.isVisible()
+    assert card(desk).where.isVisible()  # the chosen one, whose files are missing
     card(desk).where_button.click()
-    assert card(desk).where.isVisible()
+    assert not card(desk).where.isVisible()
+    desk.renew()
+    assert not card(desk).where.isVisible()
+    assert not card(desk, M3).where.isVisible()
     for file in BASE.files:
         assert file.local in card(desk).where.text()
     assert str(tmp_path / BASE.name) in card(desk).where.text()
@@ -189,6 +192,47 @@ def test_files_put_there_by_hand_are_found(desk: ModelsDesk, hub: Hub, qtbot: Qt
     hub.here = {BASE.name}
     with qtbot.waitSignal(desk.model_came):
         desk.page.check_button.click()
+
+
+def test_the_folder_for_the_files_is_made_and_opened(
+    desk: ModelsDesk, tmp_path: Path, qtbot: QtBot
+) -> None:
+    with qtbot.waitSignal(desk.folder_made) as made:
+        card(desk).folder_button.click()
+    assert made.args == [tmp_path / BASE.name]
+    assert (tmp_path / BASE.name).is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_told(
+    desk: ModelsDesk, tmp_path: Path, qtbot: QtBot
+) -> None:
+    (tmp_path / BASE.name).write_text("in the way", encoding="utf-8")
+    with qtbot.waitSignal(desk.failed):
+        card(desk).folder_button.click()
+
+
+def test_how_far_it_is_can_be_told_elsewhere_too(desk: ModelsDesk, qtbot: QtBot) -> None:
+    told: list[str] = []
+    desk.fetching_told.connect(told.append)
+    with qtbot.waitSignal(desk.model_came):
+        card(desk).download_button.click()
+    title = BASE.title
+    assert told == [f"Getting {title}: {share} %" for share in (33, 66, 100)] + [""]
+
+
+def test_a_model_of_ones_own_is_named(desk: ModelsDesk) -> None:
+    assert not desk.page.elsewhere.isVisible()
+    desk._preferences.change(embedder="/models/mine")
+    desk.renew()
+    assert desk.page.elsewhere.text() == "The model in the folder /models/mine is chosen."
+
+
+@pytest.mark.parametrize("width", [420, 560, 1000])
+def test_nothing_is_cut_off_in_a_narrow_window(desk: ModelsDesk, width: int, qtbot: QtBot) -> None:
+    desk.page.resize(width, 600)
+    body = desk.page.widget()
+    assert body is not None
+    qtbot.waitUntil(lambda: desk.page.viewport().width() >= body.width())
 
 
 def test_the_state_says_what_is_missing(qtbot: QtBot, tmp_path: Path) -> None:

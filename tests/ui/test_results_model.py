@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QLocale, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
-from mmsearch_desktop.domain import Hit, Photo, Similarities, Verdict
+from mmsearch_desktop.domain import Hit, Photo, Similarities, Standing, Verdict
 from mmsearch_desktop.library.thumbnails import Thumbnails
 from mmsearch_desktop.ui.results_model import (
     HIT_ROLE,
@@ -24,9 +24,10 @@ from mmsearch_desktop.ui.results_model import (
     ResultsModel,
     decimals,
     facts,
+    mime_data_of,
     one_line,
-    paths_as_mime_data,
     similarities_line,
+    written,
 )
 from mmsearch_desktop.ui.thumbnail_loader import ThumbnailLoader
 from tests.fakes import flat_picture
@@ -123,6 +124,14 @@ def test_an_arrival_that_is_here_already_takes_its_own_place(
     assert model.rowCount() == 3
 
 
+def test_an_arrival_with_another_time_takes_another_place(model: ResultsModel) -> None:
+    model.show_photos(photos(5))
+    newer = dataclasses.replace(photo(3), modified_ns=photo(0).modified_ns + 1000, sha256="f" * 64)
+    model.arrived([newer])
+    assert model.photos == (newer, photo(0), photo(1), photo(2), photo(4))
+    assert model.row_near(photo(1)) == 2
+
+
 @given(st.lists(st.lists(st.integers(0, 60), max_size=12), max_size=6))
 def test_arrivals_in_any_batches_give_the_catalogues_order(batches: list[list[int]]) -> None:
     model = ResultsModel()
@@ -151,7 +160,7 @@ def test_a_new_order_keeps_indexes_with_their_contents(model: ResultsModel, qtbo
         model.update_hits([moved(shown[old], rank) for rank, old in enumerate(order, start=1)])
     assert [index.row() for index in kept] == [1, 3, 4, 0, 2]
     assert told(model, 0, Role.AccessibleTextRole) == (
-        "photo 000004.jpg, hit 1, moved from 4, score 0.96"
+        "photo 000004.jpg, hit 1 by the judge, 4 by the search, score 0.96"
     )
 
 
@@ -211,7 +220,8 @@ def test_the_tooltip_of_a_hit(model: ResultsModel) -> None:
         "",
         "words 0.31 · picture 0.87 · together 0.64",
         "",
-        "Judged 0.93 by Phi-3: It shows <b>a cat</b>. On a chair.",
+        "93 % match, judged by Phi-3",
+        "It shows ‹b›a cat‹/b›. On a chair.",
     ]
 
 
@@ -224,13 +234,13 @@ def test_parts_that_were_not_asked_for_are_left_out(model: ResultsModel) -> None
 
 def test_a_judgement_is_bounded_and_may_be_missing(model: ResultsModel) -> None:
     long = dataclasses.replace(hit(1), verdict=Verdict(1.0, "word " * 1000, "judge"))
-    unjudged = dataclasses.replace(hit(2), verdict=Verdict(None, "", "judge"))
+    being = dataclasses.replace(hit(2), verdict=Verdict(None, "", "judge", Standing.JUDGING))
     silent = dataclasses.replace(hit(3), verdict=Verdict(0.5, "", "judge"))
-    model.show_hits([long, unjudged, silent])
+    model.show_hits([long, being, silent])
     assert len(str(told(model, 0, Role.ToolTipRole))) < 900
     assert str(told(model, 0, Role.ToolTipRole)).endswith("…")
-    assert str(told(model, 1, Role.ToolTipRole)).endswith("\n\nNot judged by judge")
-    assert str(told(model, 2, Role.ToolTipRole)).endswith("\n\nJudged 0.50 by judge")
+    assert str(told(model, 1, Role.ToolTipRole)).endswith("\n\nBeing judged by judge…")
+    assert str(told(model, 2, Role.ToolTipRole)).endswith("\n\n50 % match, judged by judge")
 
 
 def test_the_date_is_told_where_it_is_known() -> None:
@@ -265,7 +275,7 @@ def test_any_name_is_shown_on_one_line(text: str) -> None:
 
 def test_addresses_survive_copying() -> None:
     names = ["with space.jpg", "a\nb.jpg", "#1 100%.jpg", "猫.jpg", "caf\udce9.jpg"]
-    data = paths_as_mime_data([Path("/photos") / name for name in names])
+    data = mime_data_of(written([Path("/photos") / name for name in names]))
     assert [bytes(url.toEncoded().data()).decode() for url in data.urls()] == [
         "file:///photos/with%20space.jpg",
         "file:///photos/a%0Ab.jpg",

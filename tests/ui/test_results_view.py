@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PySide6.QtCore import QModelIndex, QPoint, QPointF, QStringListModel, Qt
+from PySide6.QtCore import QModelIndex, QPoint, QPointF, QRect, QSize, QStringListModel, Qt
 from PySide6.QtGui import (
     QAccessible,
     QColor,
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QToolTip
 
 from mmsearch_desktop.domain import Hit, Verdict
 from mmsearch_desktop.library.thumbnails import Thumbnails
+from mmsearch_desktop.ui.results_delegate import fitted
 from mmsearch_desktop.ui.results_model import PHOTO_ROLE, ResultsModel
 from mmsearch_desktop.ui.results_view import LARGEST_PICTURE, SMALLEST_PICTURE, ResultsView
 from mmsearch_desktop.ui.thumbnail_loader import ThumbnailLoader
@@ -183,8 +184,7 @@ def test_enter_opens_the_current_photo(
     qtbot: QtBot, view: ResultsView, model: CountingModel, key: Key
 ) -> None:
     model.show_hits(hits(5))
-    QTest.keyClick(view, Key.Key_Right)  # to the first
-    QTest.keyClick(view, Key.Key_Right)
+    QTest.keyClick(view, Key.Key_Right)  # from the first, which is current at once
     with qtbot.waitSignal(view.open_requested) as heard:
         QTest.keyClick(view, key)
     assert heard.args == [name(2)]
@@ -251,7 +251,7 @@ def test_the_menu_under_the_mouse(qtbot: QtBot, view: ResultsView, model: Counti
     )
     QApplication.sendEvent(view.viewport(), event)
     menu = open_menu(view)
-    texts = [action.text() for action in menu.actions() if not action.isSeparator()]
+    texts = [a.text().replace("&", "") for a in menu.actions() if not a.isSeparator()]
     assert texts == [
         "Open",
         "Search with this photo",
@@ -276,7 +276,7 @@ def test_the_menu_by_key_keeps_what_is_selected(
     event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(0, 0), QPoint(0, 0))
     QApplication.sendEvent(view, event)
     menu = open_menu(view)
-    assert "Copy 3 paths" in [action.text() for action in menu.actions()]
+    assert "&Copy 3 paths" in [action.text() for action in menu.actions()]
     assert menu.pos().y() > view.mapToGlobal(QPoint(0, 0)).y() + 20
     menu.close()
 
@@ -307,9 +307,9 @@ def test_the_tooltip_grows_while_it_is_read(
     model.show_hits(hits(3))
     QTest.mouseMove(view.viewport(), middle(view, 1))
     hover_for_tip(view, middle(view, 1))
-    assert "Judged" not in QToolTip.text()
+    assert "judged" not in QToolTip.text()
     model.replace_hit(dataclasses.replace(hit(2), verdict=Verdict(0.9, "a cat", "judge")))
-    assert "Judged 0.90 by judge: a cat" in QToolTip.text()
+    assert "90 % match, judged by judge<br>a cat" in QToolTip.text()
     model.replace_hit(dataclasses.replace(hit(1), verdict=Verdict(0.1, "a dog", "judge")))
     assert "a dog" not in QToolTip.text()
 
@@ -342,6 +342,36 @@ def test_arrivals_keep_what_is_looked_at(view: ResultsView, model: CountingModel
     columns = 4
     rows = view.rows_in_view()[:columns]
     assert kept in [view.model().index(row, 0).data(PHOTO_ROLE) for row in rows]
+
+
+def test_another_list_can_be_shown_from_the_same_photo_on(
+    view: ResultsView, model: CountingModel
+) -> None:
+    model.show_photos(photos(500))
+    assert view.first_in_view() is None
+    view.verticalScrollBar().setValue(4_000)
+    first = view.first_in_view()
+    assert first is not None
+    kept = model.photos[first]
+    model.show_photos([photo for photo in photos(500) if photo.id % 2 or photo == kept])
+    view.show_first(model.row_near(kept))
+    rows = view.rows_in_view()
+    assert kept.id in [model.photos[row].id for row in rows[:8]]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shown"),
+    [(1.0, (200, 100)), (2.0, (150, 75))],
+    ids=["plain screen", "fine screen"],
+)
+def test_small_pictures_are_not_blown_up(ratio: float, shown: tuple[int, int]) -> None:
+    target = fitted(QRect(0, 0, 400, 300), QSize(200, 100), ratio)
+    assert (target.width(), target.height()) == shown
+
+
+def test_a_thumbnail_fills_its_cell_on_a_fine_screen() -> None:
+    target = fitted(QRect(0, 0, 216, 166), QSize(384, 256), 2.0)
+    assert target.width() == 216
 
 
 def test_zooming_by_key_and_wheel(qtbot: QtBot, view: ResultsView, model: CountingModel) -> None:

@@ -110,6 +110,18 @@ def test_the_command_line_goes_before_the_settings_and_is_not_saved(tmp_path: Pa
     assert preferences.embedder == "m3"
 
 
+def test_what_holds_now_is_shown_and_not_saved_unchanged(qtbot: QtBot, tmp_path: Path) -> None:
+    saved: list[Settings] = []
+    overrides = Overrides(library=tmp_path, embedder="folder", offline=True)
+    preferences = Preferences(Settings(embedder="base"), overrides, saved.append)
+    made = dialog(qtbot, preferences.effective)
+    assert made.library.text() == str(tmp_path)
+    assert made.embedder.currentText() == "folder"
+    assert made.offline.isChecked()
+    assert made.settings() == preferences.effective
+    assert preferences.settings == Settings(embedder="base")
+
+
 def test_settings_that_cannot_be_saved_hold_for_this_run(qtbot: QtBot) -> None:
     def refuse(_settings: Settings) -> None:
         raise PermissionError(13, "Permission denied", "settings.json")

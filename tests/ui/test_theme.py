@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +48,56 @@ def test_the_chosen_theme_dresses_the_application(qapp: QApplication) -> None:
     appearance.choose(Theme.LIGHT)
     assert qapp.palette().color(QPalette.ColorRole.Window) == QColor(LIGHT.window)
     appearance.deleteLater()
+
+
+def test_a_larger_font_of_the_desktop_makes_all_text_larger(qapp: QApplication) -> None:
+    before = qapp.font()
+    larger = qapp.font()
+    larger.setPointSizeF(15)
+    try:
+        qapp.setFont(larger)
+        appearance = Appearance(qapp, Theme.LIGHT)
+        assert "font-size: 15.0pt" in qapp.styleSheet()
+        appearance.deleteLater()
+    finally:
+        qapp.setFont(before)
+    assert "font-size: 10.5pt" in theme.style_sheet(LIGHT)
+
+
+_SWITCH = """
+import sys
+from pathlib import Path
+from PySide6.QtWidgets import QApplication
+from mmsearch_desktop.settings import Settings, Theme
+from tests.ui.windows import Rig
+application = QApplication([])
+with Rig(Path(sys.argv[1])).window() as window:
+    window.show_settings()
+    window._show_shortcuts()
+    window.folders.problems.show()
+    window.parts.panel.menu_for(None).popup(window.pos())
+    window.show_models()
+    for turn in range(20):
+        window._appearance.choose(list(Theme)[turn % 3])
+        application.processEvents()
+        if turn == 10:
+            window.show_settings()
+print("alive")
+"""
+
+
+def test_switching_colours_with_dialogs_open_is_safe(tmp_path: Path) -> None:
+    """In a process of its own, as a fault of this kind ends it."""
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", _SWITCH, str(tmp_path / "library")],
+        cwd=Path(__file__).resolve().parents[2],
+        env=os.environ | {"MMSEARCH_DESKTOP_DATA": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "alive"), done.stderr
 
 
 def test_icons_follow_the_colours(qapp: QApplication, qtbot: QtBot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,6 +127,21 @@ def test_a_busy_library_is_said_and_opens_once_free(rig: Rig, qtbot: QtBot) -> N
         other.close()
 
 
+def test_another_library_is_opened_at_once_where_this_one_cannot_be(
+    rig: Rig, tmp_path: Path, qtbot: QtBot
+) -> None:
+    rig.library.mkdir()
+    (rig.library / "catalogue.sqlite").write_bytes(b"no database at all" * 400)
+    with rig.window() as window:
+        qtbot.waitUntil(lambda: page(window) is window.parts.trouble)
+        rig.library = tmp_path / "another"
+        chosen = dataclasses.replace(rig.settings, library=str(rig.library))
+        window.apply_settings(chosen)
+        qtbot.waitUntil(lambda: page(window) is window.parts.drop_zone and is_idle(window))
+        window.apply_settings(dataclasses.replace(chosen, library=str(tmp_path / "third")))
+        assert "from the next start" in window.parts.messages.text.text()
+
+
 def test_a_full_disk_pauses_and_goes_on_when_asked(rig: Rig, photos: Path, qtbot: QtBot) -> None:
     full = [True]
     real = rig._services().add_folder
@@ -159,10 +175,10 @@ def test_an_error_in_searching_is_shown_and_the_window_lives(
         qtbot.waitUntil(lambda: "damaged" in window.parts.messages.text.text())
 
 
-def test_a_photo_that_has_gone_is_said(window: MainWindow, photos: Path) -> None:
+def test_a_photo_that_has_gone_is_said(window: MainWindow, photos: Path, qtbot: QtBot) -> None:
     (photos / "red.png").unlink()
     window.parts.results.open_requested.emit(photos / "red.png")
-    assert "is not there" in window.parts.messages.text.text()
+    qtbot.waitUntil(lambda: "is not there" in window.parts.messages.text.text())
 
 
 def _folder(path: Path) -> Path:

@@ -1,0 +1,65 @@
+"""What the strip says of indexing, and how many photos cannot be searched yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mmsearch_desktop.domain import Progress, Stage
+from mmsearch_desktop.ui.indexing import IndexingState
+from mmsearch_desktop.ui.indexing_strip import IndexingStrip
+
+HOLIDAY = Path("/photos/holiday")
+HALF = Progress(Stage.EMBEDDING, 120, 300, per_second=40.0, seconds_left=4.5)
+FOUND = Progress(Stage.SCANNING, 1204)
+
+
+@pytest.mark.parametrize(
+    ("state", "title", "numbers"),
+    [
+        (
+            IndexingState(HOLIDAY, HALF, prepared=True),
+            "Indexing holiday",
+            "120 of 300  ·  40 photos/s  ·  4 s left  ·  180 not searchable yet",
+        ),
+        (
+            IndexingState(HOLIDAY, HALF, waiting=2, prepared=True),
+            "Indexing holiday, 2 folders waiting",
+            "120 of 300  ·  40 photos/s  ·  4 s left  ·  180 not searchable yet",
+        ),
+        (
+            IndexingState(HOLIDAY, HALF, waiting=1, paused=True, prepared=True),
+            "Paused: holiday, 1 folder waiting",
+            "120 of 300  ·  180 not searchable yet",
+        ),
+        (IndexingState(HOLIDAY, FOUND), "Looking for photos in holiday", "1,204 photos found"),
+        (IndexingState(waiting=1), "Waiting for the model: 1 folder to be indexed", ""),
+        (
+            IndexingState(waiting=3, paused=True, prepared=True, left_over=180),
+            "Indexing is paused, 3 folders waiting",
+            "180 not searchable yet",
+        ),
+        (
+            IndexingState(paused=True, left_over=180),
+            "Indexing is paused",
+            "180 not searchable yet",
+        ),
+    ],
+    ids=["runs", "others wait", "paused", "looks", "no model", "paused in an earlier run", "idle"],
+)
+def test_where_it_stands_is_said(
+    state: IndexingState, title: str, numbers: str, qapp: object
+) -> None:
+    strip = IndexingStrip()
+    strip.show_state(state)
+    assert (strip.title.text(), strip.numbers.text()) == (title, numbers)
+    strip.hide()
+
+
+def test_it_hides_where_there_is_nothing_to_do(qapp: object) -> None:
+    strip = IndexingStrip()
+    strip.show_state(IndexingState(HOLIDAY, HALF))
+    assert not strip.isHidden()
+    strip.show_state(IndexingState(prepared=True))
+    assert strip.isHidden()
