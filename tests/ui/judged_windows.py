@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,7 @@ class Bench:
             raise self.outlook
         return self.outlook
 
-    def _opening(self, choice: str) -> Iterator[int]:
+    def _opening(self, choice: str) -> Generator[int, None, Judge]:
         self.opened.append(choice)
         yield 1_000_000
         return self.judge(choice)
