@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import dataclasses
 import hashlib
+import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -86,9 +87,15 @@ def put_judgement(hit: Hit) -> None:
     if hit.verdict is None:
         return
     moved = "" if hit.rank == hit.retrieval_rank else f"(was {hit.retrieval_rank}) "
-    put(f"{'':12}{moved}{safe(hit.verdict.rationale)}")
+    put(f"{'':12}{moved}{_spelled(hit.verdict.rationale)}")
     if hit.verdict.words:
-        put(f"{'':12}the model's words: {safe(hit.verdict.words)}")
+        put(f"{'':12}the model's words: {_spelled(hit.verdict.words)}")
+
+
+def _spelled(text: str) -> str:
+    """Letters that the terminal does not have are written as their numbers."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return safe(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def judgement_json(hit: Hit) -> dict[str, object]:
@@ -195,7 +202,7 @@ class _Following:
         ) as steps:
             for hit in steps:
                 self._take(hit)
-                if len(self._through) == total:
+                if len(self._through) == total and judging.words_tokens > 0:
                     yield Progress(Stage.WRITING, len(self._spoken_of), total)
                     continue
                 left = self._seconds_left(total, time.monotonic() - began)
@@ -211,9 +218,9 @@ class _Following:
                 self._spoken_of.add(hit.photo.content_id)
 
     def _seconds_left(self, total: int, seconds: float) -> float | None:
-        """None before the first is through."""
+        """None before the first is through, and when all are."""
         done, left = len(self._through) - self._recalled, total - len(self._through)
-        return seconds / done * left if done > 0 else None
+        return seconds / done * left if done > 0 and left > 0 else None
 
 
 def _ordered(hits: Sequence[Hit], weight: float) -> tuple[Hit, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -169,6 +171,17 @@ def test_as_text_the_reason_stands_below_each_hit(run: Run, place: Place) -> Non
         assert reason.startswith(f"{'':12}{told}the whole request: ")
         moved += was != rank
     assert moved
+
+
+def test_letters_that_the_terminal_lacks_are_spelled(
+    place: Place, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(sys.stdout.buffer, "latin-1"))
+    asked = [*place.search[:-1], "手机壳, grün", "--rerank", "1", "--judge", str(place.judge)]
+    assert cli.main(asked) == 0
+    out = capsysbinary.readouterr().out
+    assert b"\\u624b\\u673a\\u58f3: " in out
+    assert "grün: ".encode("latin-1") in out
 
 
 def test_a_judge_that_does_not_fit_is_refused_with_the_figures_before_anything_is_searched(

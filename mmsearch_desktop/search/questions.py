@@ -307,7 +307,12 @@ def _signed(question: Question, *, wanted: bool) -> Question:
 
 
 def _fitting(text: str) -> str:
-    return text.encode("utf-8", "ignore")[:_MOST_WORDS_BYTES].decode("utf-8", "ignore")
+    """At most so many bytes, ending with a whole word where there is one."""
+    whole = text.encode("utf-8", "ignore")
+    if len(whole) <= _MOST_WORDS_BYTES:
+        return text
+    cut = whole[:_MOST_WORDS_BYTES].decode("utf-8", "ignore")
+    return cut.rpartition(" ")[0] or cut
 
 
 def _short(text: str) -> str:

@@ -77,14 +77,19 @@ class JudgedHits:
         self._stage = due
         return self._rank_anew()
 
-    def give_up(self, reason: str) -> bool:
-        """None is judged any more: whoever waits is told why. True as for `take`."""
+    def close(self, reason: str) -> tuple[Hit, ...]:
+        """None is judged any more: those that wait say why. Returns these; nothing moves."""
         verdict = answers.failed(self._judge, reason)
         left = {hit.photo.content_id for hit in self.unsettled}
         self._hits = tuple(
             dataclasses.replace(hit, verdict=verdict) if hit.photo.content_id in left else hit
             for hit in self._hits
         )
+        return tuple(hit for hit in self._hits if hit.photo.content_id in left)
+
+    def give_up(self, reason: str) -> bool:
+        """Likewise, and take the places that follow from what has come. True as for `take`."""
+        self.close(reason)
         self._stage = 2
         return self._rank_anew()
 

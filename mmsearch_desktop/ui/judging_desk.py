@@ -16,6 +16,7 @@ from mmsearch_desktop.domain import (
     JudgingStopped,
     Results,
     Standing,
+    Strategy,
     WeightsMissing,
 )
 from mmsearch_desktop.settings import JudgingWhen
@@ -71,7 +72,6 @@ class JudgingDesk(QObject):
     def start(self) -> None:
         """Something can be searched with: find out about the judge, if one is wanted."""
         if self._when is not JudgingWhen.NEVER:
-            self._seconds_per_photo = None
             self.keeper.look(self._preferences.judge)
 
     def begin(self, results: Results) -> None:
@@ -81,9 +81,9 @@ class JudgingDesk(QObject):
         self._consider()
 
     def overtake(self) -> None:
-        """Something newer was asked for: judge no further, change nothing that is shown."""
+        """Something newer was asked for: judge no further, and move nothing."""
         self._cancel()
-        self.order.drop()
+        self.order.leave_behind("something else was asked for")
         self._results, self._asked = None, False
         self._enter(Phase.HIDDEN if self._phase is Phase.HIDDEN else Phase.IDLE)
 
@@ -292,6 +292,7 @@ class JudgingDesk(QObject):
         self._cancel()
         self.order.reset()
         self.keeper.forget()
+        self._seconds_per_photo = None
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -334,6 +335,7 @@ class JudgingDesk(QObject):
             judged=0 if hits is None else hits.judged,
             moved=0 if hits is None else hits.moved,
             seconds=self._seconds_for(left),
+            at_once=self._preferences.settings.judging_strategy is Strategy.LISTWISE,
             on_processor=outlook is not None and outlook.on_processor,
             opened_bytes=self._opened_bytes,
             reason=self._reason,

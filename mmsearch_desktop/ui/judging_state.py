@@ -39,6 +39,7 @@ class JudgingState:
     judged: int = 0
     moved: int = 0
     seconds: float | None = None  # that it will take, or has still to take
+    at_once: bool = False  # all hits by one list
     on_processor: bool = False
     opened_bytes: int = 0
     reason: str = ""  # why it stopped or failed
@@ -78,6 +79,8 @@ def _opening(state: JudgingState) -> str:
 
 
 def _judging(state: JudgingState) -> str:
+    if state.at_once and state.settled == 0:
+        return f"Judging {state.total} hits at once  ·  {state.judge}"
     number = min(state.settled + 1, state.total)
     said = f"Judging {number} of {state.total}  ·  {state.judge}"
     if state.seconds is None or state.seconds < _WORTH_TELLING_SECONDS:

@@ -64,6 +64,13 @@ class ShownOrder(QObject):
         self._again.stop()
         self.changed.emit()
 
+    def leave_behind(self, reason: str) -> None:
+        """As `drop`; while they are still on screen, hits that wait say why none comes."""
+        if self._hits is not None:
+            for hit in self._hits.close(reason):
+                self._model.replace_hit(hit)
+        self.drop()
+
     def take(self, judged: Hit) -> None:
         """Show what is said of one hit now, and soon the order that follows from it."""
         if self._hits is None:

@@ -146,6 +146,7 @@ def _check_questions(words: str, *, with_picture: bool) -> None:
 def test_a_very_long_request_is_cut() -> None:
     assert len(request_words("word " * 10_000, with_picture=False)) < 1500
     assert len(checks("word " * 10_000 + ", b, c", with_picture=True)) <= MOST_CHECKS
+    assert [one.claim for one in checks("very long words, " * 900, with_picture=False)] == []
     for letter in ("x", "é", "犬", "😀", "\ud800"):
         assert len(request_words(letter * 5000, with_picture=True).encode()) < 1000
 

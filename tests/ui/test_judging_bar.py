@@ -32,6 +32,10 @@ PHI = "Phi-3 Vision"
         ),
         (JudgingState(Phase.JUDGING, PHI, 9, settled=3), "Judging 4 of 9  ·  Phi-3 Vision"),
         (
+            JudgingState(Phase.JUDGING, PHI, 9, at_once=True),
+            "Judging 9 hits at once  ·  Phi-3 Vision",
+        ),
+        (
             JudgingState(Phase.JUDGING, PHI, 9, settled=9, seconds=12.0),
             "Judging 9 of 9  ·  Phi-3 Vision  ·  12 s left",
         ),

@@ -99,6 +99,20 @@ def test_a_new_query_cancels_at_once(rig: Rig, bench: Bench, qtbot: QtBot) -> No
         assert window.judging.state.judged == 9
 
 
+def test_a_search_that_hangs_leaves_nothing_waiting(rig: Rig, bench: Bench, qtbot: QtBot) -> None:
+    judge = TastefulJudge(allowed=1)
+    bench.judge = lambda _: judge
+    with rig.window() as window:
+        wait_for_photos(window, qtbot)
+        ask(window, "red")
+        qtbot.waitUntil(lambda: window.judging.state.settled == 1)
+        window.search.stop()  # as while another model is being opened
+        ask(window, "green")
+        assert standings(window) == {Standing.JUDGED, Standing.FAILED}
+        assert in_search_order(window)
+        assert phase(window) is Phase.IDLE
+
+
 def test_of_two_quick_queries_only_the_second_is_judged_on_screen(
     rig: Rig, bench: Bench, qtbot: QtBot
 ) -> None:
