@@ -62,6 +62,7 @@ _KEEP_FORGOTTEN = timedelta(days=30)
 _MOST_FILES_A_STEP = 200
 _MOST_SECONDS_A_STEP = 0.5
 _SHORTEST_VECTOR = 1e-3
+_MOST_REFUSED = 8  # pictures, all of them the first ones: then it is the model that is at fault
 _NO_VECTOR = "the model gave no usable vector for it; another model may"
 _NO_MEMORY = "the device has too little memory for it; close other programs, then add it again"
 
@@ -134,6 +135,7 @@ class _Run:
         self._unreadable: list[Problem] = []
         self._wrote = False
         self._done_before = 0  # files that need no work
+        self._embedded = self._refused = 0  # pictures, by the model
         self._done = self._indexed = self._moved = self._unchanged = self._removed = 0
 
     # -- the three parts -------------------------------------------------------------------
@@ -249,21 +251,40 @@ class _Run:
         while start < len(wanted):
             part = wanted[start : start + self._batch_size]
             try:
-                rows = self._embedder.embed_pictures(_pictures(part))
+                vectors |= self._embed_part(part)
             except DeviceOutOfMemory as error:
                 if len(part) > 1:
                     self._batch_size = len(part) // 2
                     _log.warning("out of memory (%s): batches of %d now", error, self._batch_size)
                     continue
                 self._failed[part[0].sha256] = (_NO_MEMORY, "")  # another day it may fit
-                rows = np.empty((0, self._space.dimensions), np.float32)
-            vectors.update(self._usable(part, rows))
             start += len(part)
         return vectors
 
+    def _embed_part(self, part: Sequence[Prepared]) -> dict[str, Vector]:
+        """A picture that the model can make nothing of spoils its batch: then each one alone."""
+        try:
+            rows = self._embedder.embed_pictures(_pictures(part))
+        except DeviceOutOfMemory:
+            raise
+        except ModelProblem as problem:
+            if len(part) == 1:
+                self._refuse(part[0], problem)
+                return {}
+            vectors: dict[str, Vector] = {}
+            for one in part:
+                vectors |= self._embed_part([one])
+            return vectors
+        return self._usable(part, rows)
+
+    def _refuse(self, one: Prepared, problem: ModelProblem) -> None:
+        self._refused += 1
+        if self._refused >= _MOST_REFUSED and not self._embedded:
+            raise problem
+        _log.warning("%s: %s", one.file.path, problem)
+        self._failed[one.sha256] = (_NO_VECTOR, self._by_model)
+
     def _usable(self, part: Sequence[Prepared], rows: Vector) -> dict[str, Vector]:
-        if part[0].sha256 in self._failed:
-            return {}
         if rows.shape != (len(part), self._space.dimensions):
             raise ModelProblem(
                 f"{self._embedder.name} gave vectors of shape {rows.shape} for {len(part)} pictures"
@@ -275,6 +296,7 @@ class _Run:
                 usable[one.sha256] = as_stored(row[np.newaxis])[0]
             else:
                 self._failed[one.sha256] = (_NO_VECTOR, self._by_model)
+        self._embedded += len(usable)
         return usable
 
     def _store(self, good: Sequence[Prepared], vectors: dict[str, Vector]) -> tuple[Photo, ...]:

@@ -18,11 +18,18 @@ PROGRAMS = ("Xvfb", "openbox", "xdotool", "import")
 MISSING = [name for name in PROGRAMS if shutil.which(name) is None]
 
 
-def wait_until(holds: Callable[[], object], what: str, seconds: float = 60) -> None:
+def came_true(holds: Callable[[], object], seconds: float) -> bool:
+    """Whether it holds within so many seconds."""
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain until {what}"
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.1)
+    return True
+
+
+def wait_until(holds: Callable[[], object], what: str, seconds: float = 60) -> None:
+    assert came_true(holds, seconds), f"waited {seconds} s in vain until {what}"
 
 
 @dataclass

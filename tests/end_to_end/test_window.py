@@ -7,7 +7,7 @@ program, real keys, and what is seen is read off a screenshot.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.end_to_end.screen import MISSING, Screen, running, screen, wait_until
+from tests.end_to_end.screen import MISSING, Screen, came_true, running, screen, wait_until
 from tests.models.tiny_visualized_bge import write_tiny_model
 
 if TYPE_CHECKING:
@@ -63,13 +63,24 @@ def _embedded(library: Path) -> int:
         connection.close()
 
 
-def _drag_in(shown: Screen, window: str, path: Path) -> None:
-    with running(shown, *SOURCE, str(path)):
-        source = shown.window("drag source")
-        shown.do("windowmove", "--sync", source, "0", "20")
-        shown.do("windowactivate", "--sync", source)
-        shown.drag(SOURCE_PLACE, WINDOW_PLACE)
-        shown.do("windowactivate", "--sync", window)
+def _drag_in(
+    shown: Screen, window: str, path: Path, holds: Callable[[], object], what: str
+) -> None:
+    """Drag `path` onto the window and wait for what comes of it.
+
+    On a busy machine a drag can be over before either program has taken notice: a hand would try
+    again.
+    """
+    for seconds in (25, 25, 60):
+        with running(shown, *SOURCE, str(path)):
+            source = shown.window("drag source")
+            shown.do("windowmove", "--sync", source, "0", "20")
+            shown.do("windowactivate", "--sync", source)
+            shown.drag(SOURCE_PLACE, WINDOW_PLACE)
+            shown.do("windowactivate", "--sync", window)
+        if came_true(holds, seconds):
+            return
+    pytest.fail(f"waited in vain until {what}")
 
 
 def _order_seen(picture: Image.Image) -> list[str]:
@@ -100,14 +111,21 @@ def test_drop_a_folder_then_a_picture_then_words(shown: Screen, tmp_path: Path) 
     options = ("--library", str(library), "--embedder", str(model), "--offline")
     with running(shown, "-m", "mmsearch_desktop", *options) as app:
         window = shown.window("mmsearch-desktop")
-        _drag_in(shown, window, photos)
-        wait_until(lambda: _embedded(library) == len(COLOURS), "all photos are embedded")
+        _drag_in(
+            shown,
+            window,
+            photos,
+            lambda: _embedded(library) == len(COLOURS),
+            "all photos are embedded",
+        )
         wait_until(
             lambda: len(_order_seen(shown.picture(tmp_path / "library.png"))) == len(COLOURS),
             "all thumbnails are seen",
         )
-        _drag_in(shown, window, query)
-        wait_until(
+        _drag_in(
+            shown,
+            window,
+            query,
             lambda: _order_seen(shown.picture(tmp_path / "picture.png"))[:1] == ["red"],
             "the red photo comes first",
         )
@@ -131,9 +149,12 @@ def test_real_photos_of_many_formats(shown: Screen, tmp_path: Path, shared: Path
     options = ("--library", str(library), "--embedder", str(model), "--offline")
     with running(shown, "-m", "mmsearch_desktop", *options) as app:
         window = shown.window("mmsearch-desktop")
-        _drag_in(shown, window, pictures)
-        wait_until(
-            lambda: _embedded(library) == len(list(pictures.iterdir())), "all photos are embedded"
+        _drag_in(
+            shown,
+            window,
+            pictures,
+            lambda: _embedded(library) == len(list(pictures.iterdir())),
+            "all photos are embedded",
         )
         shown.press("ctrl+l")
         shown.type("a cat on a chair")

@@ -166,6 +166,37 @@ def test_a_vector_that_is_none_costs_its_photo_only(value: float, here: Setting)
     assert here.embedder.pictures_embedded == 2
 
 
+class Choosy(ColourEmbedder):
+    """Refuses any batch with a red picture, as a model whose numbers overflow."""
+
+    def embed_pictures(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
+        if any(picture.getpixel((0, 0)) == (255, 0, 0) for picture in pictures):
+            raise ModelProblem("Choosy gave no usable numbers. Use the processor instead.")
+        return super().embed_pictures(pictures)
+
+
+def test_a_picture_that_spoils_its_batch_costs_itself_only(here: Setting) -> None:
+    here.embedder = Choosy(batch_size=4)
+    for number in range(3):
+        here.write(f"{number}.png", "blue", width=8 + number)
+        here.write(f"{number} red.png", "red", width=8 + number)
+    summary = here.add()
+    assert (summary.photos, len(summary.unreadable)) == (3, 3)
+    assert all("no usable vector" in problem.reason for problem in summary.unreadable)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 50])
+def test_a_model_that_refuses_all_stops_the_run(here: Setting, batch_size: int) -> None:
+    here.embedder = Choosy(batch_size=batch_size)
+    for number in range(30):
+        here.write(f"{number}.png", "red", width=8 + number)
+    with pytest.raises(ModelProblem, match="Use the processor instead"):
+        here.add()
+    here.embedder = ColourEmbedder(revision="repaired")
+    here.index = MemoryIndex(here.embedder.space)
+    assert here.add().photos == 30
+
+
 def test_vectors_of_another_width_stop_the_run_before_anything_is_stored(here: Setting) -> None:
     here.write("a.png")
     here.embedder.space = replace(here.embedder.space, dimensions=5)
