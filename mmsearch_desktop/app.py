@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("mmsearch.app")
 _qt_log = logging.getLogger("mmsearch.qt")
 _LOG_BYTES = 1_000_000
+# Looking through all objects for garbage takes 0.3 s with a library of 100,000 photos, in which the
+# window stands still. Most garbage dies young; the rest is let lie for longer than Python would.
+_GARBAGE = (10_000, 50, 1000)
 _LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
     QtMsgType.QtInfoMsg: logging.INFO,
@@ -54,6 +57,7 @@ class Options(Protocol):
 def run(options: Options) -> int:
     """Show the window until it is closed. The exit status."""
     _write_log(settings.data_folder() / "log.txt")
+    gc.set_threshold(*_GARBAGE)
     messages = QtMessages()
     qInstallMessageHandler(messages)
     application = make_application()

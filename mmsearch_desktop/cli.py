@@ -361,6 +361,7 @@ def _opened(options: argparse.Namespace) -> Iterator[tuple[Library, VectorIndex,
 
     place_of(_embedder_choice(options), settings.models_folder())  # else no library is made
     with Library(_library_folder(options)) as library:
+        library.require_space()  # said without waiting for the model
         embedder = _embedder(options)
         with _index_of(library, embedder) as index:
             yield library, index, embedder

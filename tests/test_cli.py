@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -127,10 +129,12 @@ def test_index_of_several_folders_gives_sums_and_each(
 def test_index_of_a_folder_without_photos(run: Run, model: Path, tmp_path: Path) -> None:
     (tmp_path / "papers").mkdir()
     (tmp_path / "papers" / "letter.txt").write_text("Dear Ada")
+    (tmp_path / "empty").mkdir()
     common = ["--library", tmp_path / "library", "--embedder", model]
-    done = run("index", tmp_path / "papers", "--json", *common)
+    done = run("index", tmp_path / "papers", tmp_path / "empty", "--json", *common)
     assert (done.status, done.json["photos"]) == (0, 0)
-    assert "no photos were found" in done.err
+    for name in ("papers", "empty"):
+        assert f"{tmp_path / name}: no photos were found" in done.err
     assert ".heic .heics" in done.err
 
 
@@ -158,6 +162,15 @@ def test_index_without_the_model_makes_no_library(run: Run, place: Place, tmp_pa
         assert (done.status, done.out) == (1, ""), model
         assert str(model) in done.err
     assert not (tmp_path / "library").exists()
+
+
+def test_index_onto_a_full_disk(run: Run, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    done = run("index", place.photos, *place.common)
+    assert (done.status, done.out) == (1, "")
+    assert "only 1 MB are free on this disk" in done.err
+    found = run("search", "--text", "red", "--json", *place.common)  # needs no room
+    assert (found.status, len(found.json["hits"])) == (0, 5)
 
 
 def test_library_that_is_in_use(run: Run, place: Place) -> None:

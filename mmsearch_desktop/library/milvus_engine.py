@@ -177,7 +177,7 @@ class MilvusEngine:
             return None
         try:
             with contextlib.closing(
-                sqlite3.connect(f"file:{quote(str(self.file))}?mode=ro", uri=True)
+                sqlite3.connect(f"file:{quote(os.fsencode(self.file))}?mode=ro", uri=True)
             ) as connection:
                 name = collection.replace('"', '""')
                 row = connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()  # noqa: S608 - our own name

@@ -32,6 +32,7 @@ _LONGEST_HEADER_BYTES = 100 * 2**20  # the safetensors format's own limit
 # In the folder of a model that may come in parts.
 FILES_NEEDED = f"config.json, tokenizer.json and {_SINGLE} (or its parts with {_INDEX})"
 _REMEDY = "Fetch the file again, or choose another folder."
+_CONVERTING = ".converting-"  # folders of unfinished files
 # All that torch's restricted unpickler and zip reader were seen to raise on damaged files.
 _UNREADABLE = (
     pickle.UnpicklingError,
@@ -177,12 +178,17 @@ def _listed(fault: str, items: Sequence[str]) -> Iterable[str]:
 def save_converted(
     tensors: Mapping[str, torch.Tensor], path: Path, metadata: dict[str, str]
 ) -> None:
-    """Writes a .safetensors file whole or not at all. Raises NoSpace, or ModelProblem."""
+    """Writes a .safetensors file whole or not at all. Raises NoSpace, or ModelProblem.
+
+    Only for folders in which one program converts at a time.
+    """
     needed = sum(tensor.nbytes for tensor in tensors.values())
     try:
+        for unfinished in path.parent.glob(f"{_CONVERTING}*"):  # of a program that was killed
+            shutil.rmtree(unfinished)
         if shutil.disk_usage(path.parent).free < needed:
             raise _no_space(path, needed)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".converting-") as folder:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=_CONVERTING) as folder:
             unfinished = Path(folder) / path.name
             whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
             save_file(whole, unfinished, metadata=metadata)

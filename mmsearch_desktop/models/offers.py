@@ -530,6 +530,7 @@ def open_embedder(
         layout, weights = layout_of(folder, layouts)
         name, module = folder.name, layout.module
         revision = installed.weights_sha256(weights)[: installed.REVISION_DIGITS]
+    _require_text(folder)
     embedder = load_module(module).open_embedder(
         folder,
         name=name,
@@ -538,6 +539,17 @@ def open_embedder(
         device=device or best_device(window=window),
     )
     return cast("Embedder", embedder)
+
+
+def _require_text(folder: Path) -> None:
+    """Photos may lie in any folder, but tokenizers and torch cannot name files of such a one."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as problem:
+        raise ModelProblem(
+            f"{folder}: models cannot be opened there, for its name is no valid text. Rename the"
+            " folder, or choose another."
+        ) from problem
 
 
 def place_of(choice: str, models_folder: Path, offers: Sequence[Offer] = OFFERS) -> Path:

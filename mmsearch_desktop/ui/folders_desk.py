@@ -111,7 +111,7 @@ class FoldersDesk(QObject):
         box = QMessageBox(self._window)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(wording.shown(f"Remove {folder.path.name} from the library?"))
+        box.setText(wording.shown(f"Remove “{folder.path.name or folder.path}” from the library?"))
         told = (
             f"Its {wording.photos(folder.photos)} will no longer be found here. The photos "
             f"themselves in {folder.path} are not touched."

@@ -139,7 +139,7 @@ def _rate(per_second: float) -> str:
 
 def _show_on(bar: QProgressBar, state: IndexingState) -> None:
     progress = state.progress
-    bar.setVisible(state.folder is not None or not state.paused)
+    bar.setVisible(state.folder is not None)
     if progress is not None and progress.total:
         bar.setRange(0, progress.total)
         bar.setValue(progress.done)

@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 from mmsearch_desktop.ui.theme import icon_button, plain_label, restyle, set_picture, styled
 from mmsearch_desktop.ui.wording import shown
 
+_READABLE_PIXELS = 620  # width of a text that is read as one
+
 
 class DropZonePage(QFrame):
     """What an empty library shows: drop a folder here."""
@@ -64,8 +66,14 @@ class TroublePage(QFrame):
         column.setContentsMargins(40, 24, 40, 24)
         column.setSpacing(14)
         column.addStretch(1)
-        for part in (self.picture, self.title, self.text):
-            column.addWidget(part)
+        column.addWidget(self.picture)
+        column.addWidget(self.title)
+        self.text.setMaximumWidth(_READABLE_PIXELS)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self.text, 100)
+        row.addStretch(1)
+        column.addLayout(row)
         column.addLayout(_centred_row(self.retry_button, self.other_button))
         column.addStretch(1)
 

@@ -56,7 +56,7 @@ class ResultsView(GridView):
     open_requested = Signal(object)  # Path
     show_in_folder_requested = Signal(object)  # Path
     search_with_requested = Signal(object)  # Path
-    copy_path_requested = Signal(list)  # list[Path]
+    copy_path_requested = Signal(object)  # list[Path]; as `list`, Qt would convert each of them
     copy_image_requested = Signal(object)  # Path
     picture_pixels_changed = Signal(int)
     text_typed = Signal(str)  # letters typed while the grid has the focus

@@ -173,6 +173,8 @@ def test_a_disk_that_fills_meanwhile_is_told(
 
 def test_writing_replaces_the_old_file(tmp_path: Path) -> None:
     path = _saved(tmp_path / "w.safetensors")
+    (tmp_path / ".converting-killed").mkdir()
+    (tmp_path / ".converting-killed" / "w.safetensors").touch()
     save_converted({"new": torch.zeros(2).expand(3, 2)}, path, {})
     assert read_checkpoint(path)["new"].shape == (3, 2)
     assert list(tmp_path.iterdir()) == [path]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import shutil
 import sys
@@ -175,6 +176,13 @@ def test_a_folder_without_a_model_is_explained(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     with pytest.raises(ModelProblem, match=r"photos: holds no model.*models import NAME"):
         _open(str(tmp_path / "photos"), tmp_path)
+
+
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="names are text there")
+def test_a_folder_whose_name_is_no_text_is_explained(tmp_path: Path) -> None:
+    folder = lay_out(tmp_path / os.fsdecode(b"mo\xffdel"))
+    with pytest.raises(ModelProblem, match="its name is no valid text"):
+        _open(str(folder), tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_explained(tmp_path: Path) -> None:

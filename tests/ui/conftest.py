@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from PySide6.QtGui import QGuiApplication
 
 from tests.ui.windows import Rig, coloured_photos, is_idle, shown_names
 
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from mmsearch_desktop.ui.main_window import MainWindow
+
+
+@pytest.fixture(autouse=True)
+def nothing_copied() -> Iterator[None]:
+    """What a test leaves on the clipboard would outlive Python, and crash at the very end."""
+    yield
+    if QGuiApplication.instance() is not None:
+        QGuiApplication.clipboard().clear()
 
 
 @pytest.fixture
