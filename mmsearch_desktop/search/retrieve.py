@@ -184,7 +184,10 @@ def _notices(
         yield cut
     waiting = catalogue.waiting_count(embedder.space, query.folder)
     if waiting:
-        yield f"{_photos(waiting)} cannot be found yet; index their folder to have them searched."
+        yield (
+            f"{_photos(waiting)} cannot be found with this model yet; index their folder to have"
+            " them searched."
+        )
     if own is not None:
         yield from _left_out(own, query, catalogue)
 

@@ -238,6 +238,11 @@ def test_over_long_words_are_told(shop: Shop) -> None:
     assert shop.search(Query("yellow bag")).notices == (
         "The words are long: only the first 5 characters are used.",
     )
+    shop = replace(shop, embedder=ColourEmbedder(words_limit=6))  # of which a picture takes one
+    query = Query("yellow", picture=_red(shop), show_query_picture=True)
+    assert len(shop.search(query).notices) == 1
+    for mode in (Mode.SUM, Mode.TEXT, Mode.PICTURE):  # they read the words alone
+        assert shop.search(replace(query, mode=mode)).notices == ()
 
 
 def test_empty_library(empty_shop: Shop) -> None:
@@ -269,11 +274,11 @@ def test_photos_without_a_vector_are_told(empty_shop: Shop) -> None:
     results = shop.search(Query("red"))
     assert [hit.photo.path.name for hit in results.hits] == ["blue.png"]
     assert results.notices == (
-        "2 photos cannot be found yet; index their folder to have them searched.",
+        "2 photos cannot be found with this model yet; index their folder to have them searched.",
     )
     assert shop.search(Query("red", folder=shop.photos / "new")).notices == ()
     (shop.photos / "old").rename(shop.photos / "unplugged")
-    assert "cannot be found yet" not in "".join(shop.search(Query("red")).notices)
+    assert "cannot be found with" not in "".join(shop.search(Query("red")).notices)
 
 
 def test_drive_that_is_away_is_told(empty_shop: Shop) -> None:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import PySide6
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QGuiApplication, QImage
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QImage,
+)
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -52,6 +59,7 @@ def answer(widget: QWidget, mime: QMimeData, offered: Qt.DropAction) -> Qt.DropA
     for event in (enter, move, let_go):
         QApplication.sendEvent(widget, event)
         if not event.isAccepted():
+            QApplication.sendEvent(widget, QDragLeaveEvent())  # or Qt remembers the widget for ever
             return None
     return let_go.dropAction()
 

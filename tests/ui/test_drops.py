@@ -32,6 +32,11 @@ def hold(window: MainWindow, mime: QMimeData, place: QPoint | None = None) -> bo
     return enter.isAccepted() and move.isAccepted()
 
 
+def leave(window: MainWindow) -> None:
+    """Qt remembers the window that a drag is over until it leaves, or drops."""
+    QApplication.sendEvent(window, QDragLeaveEvent())
+
+
 def dragged(widget: QWidget) -> bool:
     return bool(widget.property("dragged"))
 
@@ -45,7 +50,7 @@ def test_what_is_held_over_photos_is_told_what_it_would_do(
     assert "folder is added" in hint.text()
     assert "picture is searched with" in hint.text()
     assert dragged(window.parts.query_bar.field)
-    QApplication.sendEvent(window, QDragLeaveEvent())
+    leave(window)
     assert not hint.isVisible()
     assert not dragged(window.parts.query_bar.field)
 
@@ -63,6 +68,8 @@ def test_the_drop_zone_says_so_itself(rig: Rig, photos: Path, qtbot: QtBot) -> N
         assert hold(window, qt_events.files([photos]))
         assert dragged(window.parts.drop_zone.zone)
         assert not window.drops.hint.isVisible()
+        leave(window)
+        assert not dragged(window.parts.drop_zone.zone)
 
 
 def test_what_is_of_no_use_is_not_taken(window: MainWindow) -> None:
