@@ -1,0 +1,1 @@
+"""The sample model: a small world drawn by our own code, and a tiny model trained on it."""
