@@ -6,9 +6,10 @@ greys brought to 8 bits, colours in sRGB, and no larger than needed. Under `Prep
 is the first frame as Pillow opens it.
 
 Files are hostile until shown otherwise: what a header claims is checked before any pixel is
-decoded, and whatever a decoder raises costs one photo. Everything here may be called from any
-thread. Two settings of the whole process are made once, when this module is imported (see
-`_PILLOW`), and none later.
+decoded, and whatever a decoder raises costs one photo. What is worse than that (a crash, a hang,
+memory without end) costs a process: `library.decoders` runs this file in others than the window's.
+Everything here may be called from any thread. Two settings of the whole process are made once, when
+this module is imported (see `_PILLOW`), and none later.
 
 Sources: EXIF 2.32 (orientation, dates), PNG and TIFF 6.0 (16-bit grey), ISO 14496-12 (file brands).
 """
@@ -17,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import io
 import logging
 import os
@@ -46,7 +46,7 @@ from PIL import (
     features,
 )
 
-from mmsearch_desktop.domain import Photo, Preparation, UnreadablePhoto
+from mmsearch_desktop.domain import Preparation, UnreadablePhoto
 
 _log = logging.getLogger("mmsearch.decode")
 
@@ -63,7 +63,8 @@ THUMBNAIL_PIXELS = 384  # the longest side that library.thumbnails keeps
 
 # Larger ones take turns: each needs up to 9 bytes a pixel while it is prepared, and a folder full
 # of them must not fill the memory.
-_LARGE_PIXELS = 50_000_000
+LARGE_PIXELS = 50_000_000
+Turn = contextlib.AbstractContextManager[object]
 _large_one = threading.Lock()
 
 # A longer picture is cut to a window about its middle, of this many times its short side: no model
@@ -185,12 +186,18 @@ def read_file(path: Path) -> bytes:
 
 
 def decode_photo(
-    data: bytes, path: Path, preparation: Preparation, *, model_side_pixels: int = 224
+    data: bytes,
+    path: Path,
+    preparation: Preparation,
+    *,
+    model_side_pixels: int = 224,
+    turn_of_large: Turn = _large_one,
 ) -> DecodedPhoto:
     """The picture in `data`; `path` only names it in errors. UnreadablePhoto: anything else.
 
     An APP picture may be smaller than its original, in whole steps, but its short side stays at
-    least twice `model_side_pixels` and no thumbnail is ever made larger by it.
+    least twice `model_side_pixels` and no thumbnail is ever made larger by it. One of more than
+    LARGE_PIXELS is decoded inside `turn_of_large`.
     """
     kind = _kind_of(data)
     if kind is None:
@@ -198,22 +205,11 @@ def decode_photo(
     try:
         picture = _open(data, kind, path)
         if preparation is Preparation.OFFICIAL:
-            return _official(picture, kind)
-        return _as_seen(picture, kind, max(2 * model_side_pixels, THUMBNAIL_PIXELS))
+            return _official(picture, kind, turn_of_large)
+        least = max(2 * model_side_pixels, THUMBNAIL_PIXELS)
+        return _as_seen(picture, kind, least, turn_of_large)
     except _DECODER_ERRORS as error:
         raise UnreadablePhoto(path, _in_words(error, kind, data)) from error
-
-
-def picture_of(photo: Photo, *, model_side_pixels: int = 224) -> Image.Image:
-    """What a photo of the library shows, as a person sees it, from its file.
-
-    UnreadablePhoto where that cannot be read, or shows something else by now.
-    """
-    data = read_file(photo.path)
-    if hashlib.sha256(data).hexdigest() != photo.sha256:
-        raise UnreadablePhoto(photo.path, "the file has changed; look at its folder again")
-    decoded = decode_photo(data, photo.path, Preparation.APP, model_side_pixels=model_side_pixels)
-    return decoded.picture
 
 
 # Opening
@@ -316,9 +312,9 @@ def _webp_is_cut_off(data: bytes, kind: str) -> bool:
 # From a file's pixels to those that are used
 
 
-def _official(picture: ImageFile.ImageFile, kind: str) -> DecodedPhoto:
+def _official(picture: ImageFile.ImageFile, kind: str, turn_of_large: Turn) -> DecodedPhoto:
     width, height = picture.size
-    with _turn_of_large(width * height):
+    with turn_of_large if width * height > LARGE_PIXELS else contextlib.nullcontext():
         picture.load()
     width, height = picture.size
     orientation, taken = _facts(picture)
@@ -327,12 +323,15 @@ def _official(picture: ImageFile.ImageFile, kind: str) -> DecodedPhoto:
     return DecodedPhoto(picture, width, height, kind, taken)
 
 
-def _as_seen(picture: ImageFile.ImageFile, kind: str, least: int) -> DecodedPhoto:
+def _as_seen(
+    picture: ImageFile.ImageFile, kind: str, least: int, turn_of_large: Turn
+) -> DecodedPhoto:
     width, height = picture.size
     if kind == "JPEG":
         picture.draft(None, (least, least))
     progressive = "progressive" in picture.info  # decoded whole, whatever its draft
-    with _turn_of_large(width * height if progressive else picture.width * picture.height):
+    pixels = width * height if progressive else picture.width * picture.height
+    with turn_of_large if pixels > LARGE_PIXELS else contextlib.nullcontext():
         picture.load()
         if kind != "JPEG":
             width, height = picture.size
@@ -346,10 +345,6 @@ def _as_seen(picture: ImageFile.ImageFile, kind: str, least: int) -> DecodedPhot
         width, height = height, width
     seen.info = {}  # EXIF and colour profile are used up
     return DecodedPhoto(seen, width, height, kind, taken)
-
-
-def _turn_of_large(pixels: int) -> contextlib.AbstractContextManager[object]:
-    return _large_one if pixels > _LARGE_PIXELS else contextlib.nullcontext()
 
 
 def _middle(picture: Image.Image) -> Image.Image:

@@ -25,7 +25,8 @@ from mmsearch_desktop.domain import (
     Stage,
     UnreadablePhoto,
 )
-from mmsearch_desktop.library.decode import decode_photo, read_file
+from mmsearch_desktop.library.decode import read_file
+from mmsearch_desktop.library.decoders import decode_apart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -214,7 +215,7 @@ def _read(id_: str, path: Path, embedder: Embedder) -> _Arrived:
         data = read_file(path)
         sha256 = hashlib.sha256(data).hexdigest()
         side = embedder.picture_side_pixels
-        photo = decode_photo(data, path, embedder.space.preparation, model_side_pixels=side)
+        photo = decode_apart(data, path, embedder.space.preparation, model_side_pixels=side)
     except UnreadablePhoto as error:
         return _Arrived(id_, path, sha256, None, error.reason)
     return _Arrived(id_, path, sha256, photo.picture)

@@ -28,7 +28,8 @@ from mmsearch_desktop.domain import (
     UnreadablePhoto,
     Verdict,
 )
-from mmsearch_desktop.library.decode import decode_photo, read_file
+from mmsearch_desktop.library.decode import read_file
+from mmsearch_desktop.library.decoders import decode_apart
 from mmsearch_desktop.library.judgements import Asked, Judgements
 from mmsearch_desktop.search.answers import failed
 from mmsearch_desktop.search.query import decoded
@@ -183,7 +184,7 @@ def picture_of(hit: Hit) -> Image.Image:
             data = read_file(path)
             if hashlib.sha256(data).hexdigest() != hit.photo.sha256:
                 raise UnreadablePhoto(path, "it has changed since it was indexed")
-            photo = decode_photo(data, path, Preparation.APP, model_side_pixels=_SIDE_PIXELS)
+            photo = decode_apart(data, path, Preparation.APP, model_side_pixels=_SIDE_PIXELS)
         except UnreadablePhoto as error:
             last = last or error
         else:

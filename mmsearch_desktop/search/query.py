@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch_desktop.domain import Preparation, Query, QueryPicture, QueryProblem, UnreadablePhoto
-from mmsearch_desktop.library.decode import decode_photo, read_file
+from mmsearch_desktop.library.decode import read_file
+from mmsearch_desktop.library.decoders import decode_apart
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -44,7 +45,7 @@ def decoded(
     """The picture as a model with this preparation is given it. QueryProblem where it is none."""
     place = picture.path or Path(picture.name)
     try:
-        photo = decode_photo(picture.data, place, preparation, model_side_pixels=model_side_pixels)
+        photo = decode_apart(picture.data, place, preparation, model_side_pixels=model_side_pixels)
     except UnreadablePhoto as error:
         raise _no_picture(error) from error
     return photo.picture

@@ -128,7 +128,7 @@ def _large(photo: Photo, side_pixels: int) -> QImage:
     """So wide and at most as high and a little more. Runs on the worker."""
     from PIL import Image
 
-    from mmsearch_desktop.library.decode import picture_of
+    from mmsearch_desktop.library.decoders import picture_of
     from mmsearch_desktop.ui.thumbnail_loader import image_of
 
     picture = picture_of(photo, model_side_pixels=side_pixels // 2)

@@ -119,11 +119,12 @@ def picture_from_bytes(data: bytes, name: str, path: Path | None = None) -> Show
 
 def full_image(path: Path) -> QImage:
     """The whole photo, upright. UnreadablePhoto where it cannot be read. Slow."""
-    from mmsearch_desktop.library.decode import decode_photo, read_file
+    from mmsearch_desktop.library.decode import read_file
+    from mmsearch_desktop.library.decoders import decode_apart
     from mmsearch_desktop.ui.thumbnail_loader import image_of
 
     # asking for this many pixels means that no JPEG is decoded at a reduced scale
-    photo = decode_photo(read_file(path), path, Preparation.APP, model_side_pixels=100_000)
+    photo = decode_apart(read_file(path), path, Preparation.APP, model_side_pixels=100_000)
     return image_of(photo.picture)
 
 

@@ -5,7 +5,6 @@ Files that mean harm: `test_decode_hostile.py`.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmsearch_desktop.domain import Photo, Preparation, UnreadablePhoto
+from mmsearch_desktop.domain import Preparation, UnreadablePhoto
 from mmsearch_desktop.library import decode
-from mmsearch_desktop.library.decode import decode_photo, picture_of, read_file
+from mmsearch_desktop.library.decode import decode_photo, read_file
 from tests.library import pictures
 from tests.library.pictures import CORNERS, FORMATS, corner_colours, cornered, encoded
 
@@ -396,27 +395,3 @@ def test_a_file_without_permission_is_said(plain_folder: Path) -> None:
     path.chmod(0)
     with pytest.raises(UnreadablePhoto, match="not permitted"):
         read_file(path)
-
-
-# Photos of the library
-
-
-def _photo(path: Path) -> Photo:
-    data = path.read_bytes()
-    sha256 = hashlib.sha256(data).hexdigest()
-    return Photo(1, 1, path, sha256, 64, 48, len(data), 0, None, "JPEG")
-
-
-def test_the_picture_of_a_photo(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    pictures.write_photo(path, "red")
-    assert picture_of(_photo(path)).size == (64, 48)
-
-
-def test_the_picture_of_a_photo_that_changed_is_not_shown_for_it(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    pictures.write_photo(path, "red")
-    photo = _photo(path)
-    pictures.write_photo(path, "blue")
-    with pytest.raises(UnreadablePhoto, match="has changed"):
-        picture_of(photo)

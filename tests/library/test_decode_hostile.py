@@ -144,9 +144,19 @@ SEEDS = {
 }
 
 
-NEGATIVE_BMP = b"BM" + struct.pack(
-    "<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, -1, 2**31 - 1, 1, 24, 0, 0, 0, 0, 0, 0
-)
+@pytest.mark.parametrize("name", sorted(SEEDS))
+def test_cut_off_at_every_length_it_gives_a_photo_or_a_reason(name: str) -> None:
+    data = SEEDS[name]
+    told = []
+    for length in range(0, len(data), 1 + len(data) // 1500):
+        try:
+            photo = decode_photo(data[:length], HERE, APP)
+        except UnreadablePhoto as problem:
+            told.append(problem.reason)
+        else:
+            assert photo.width > 0 < photo.height
+    assert len(told) > 1
+    assert all(told)
 
 
 @st.composite
@@ -202,3 +212,22 @@ def test_damaged_exif_costs_nothing_but_itself(exif: bytes) -> None:
     file = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(file, "JPEG", exif=exif)
     decode_photo(file.getvalue(), HERE, APP)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_exif_with_any_tag_of_any_type_costs_nothing_but_itself(data: st.DataObject) -> None:
+    """Whole directories with true tags, wrong types, and counts and places that lead anywhere."""
+    tags = st.sampled_from([0x0112, 0x0132, 0x8769, 0x8825, 0x9003, 0x9004, 0x927C, 0xA005])
+    number = st.one_of(st.integers(0, 300), st.integers(0, 2**32 - 1))
+    entry = st.tuples(tags, st.integers(0, 20), number, number)
+    order = data.draw(st.sampled_from("<>"))
+    entries = data.draw(st.lists(entry, max_size=6))
+    exif = b"Exif\0\0" + (b"II*\0" if order == "<" else b"MM\0*")
+    exif += struct.pack(f"{order}IH", 8, len(entries))
+    exif += b"".join(struct.pack(f"{order}HHII", *one) for one in entries)
+    exif += struct.pack(f"{order}I", data.draw(number)) + data.draw(st.binary(max_size=60))
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(file, "JPEG", exif=exif)
+    photo = decode_photo(file.getvalue(), HERE, APP)
+    assert (photo.width, photo.height) == (8, 8)
