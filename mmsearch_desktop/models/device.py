@@ -1,8 +1,10 @@
 """Where models run and in which precision, and how many threads they may take.
 
-Precision: float32 on the processor, the reference. On a graphics card float16, because the
-published weights are half precision already and so lose nothing, while bfloat16 would round them
-again; cards on which float16 is slower than float32 (NVIDIA before Volta) stay at float32.
+Precision: float32 on the processor, the reference; where that multiplies bfloat16 itself, a model
+may have its large products in it (`models.bfloat16`), and counts as one of float32. On a graphics
+card float16, because the published weights are half precision already and so lose nothing, while
+bfloat16 would round them again; cards on which float16 is slower than float32 (NVIDIA before Volta)
+stay at float32.
 """
 
 from __future__ import annotations
@@ -204,6 +206,19 @@ def has_bfloat16(device: Device) -> bool:
     if device.kind == "cuda" and torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return True
+
+
+def multiplies_bfloat16(device: Device) -> bool:
+    """Whether it is a processor with instructions for it: elsewhere they are imitated, slowly.
+
+    False for what is not x86, and where this torch cannot say.
+    """
+    import torch
+
+    if device.kind != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    said = torch.cpu.get_capabilities()
+    return bool(said.get("avx512_bf16") or said.get("amx_bf16"))
 
 
 def memory_text(size_bytes: int) -> str:

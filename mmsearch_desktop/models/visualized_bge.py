@@ -13,6 +13,8 @@ of the text encoder, H heads of C channels.
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mmsearch_desktop.domain import (
+    DeviceOutOfMemory,
     Embedder,
     ModelProblem,
     Preparation,
@@ -44,6 +47,7 @@ from mmsearch_desktop.domain import (
     WeightsDamaged,
     WeightsMissing,
 )
+from mmsearch_desktop.models.bfloat16 import quickest
 from mmsearch_desktop.models.checkpoint import (
     check_keys,
     read_checkpoint,
@@ -52,6 +56,7 @@ from mmsearch_desktop.models.checkpoint import (
     save_converted,
     tokenizer_trouble,
 )
+from mmsearch_desktop.models.device import multiplies_bfloat16
 from mmsearch_desktop.models.embedding import (
     batch_size,
     cut_ids,
@@ -70,6 +75,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from mmsearch_desktop.models.device import Device
+
+_log = logging.getLogger("mmsearch.models")
 
 # ---------------------------------------------------------------------------- configuration
 
@@ -264,7 +271,15 @@ class VisualizedBge(nn.Module):
         """Token ids and mask [B, S], padded on the right; pixels [B, 3, side, side]."""
         if pixels is None:
             return self._first_token(input_ids=ids, attention_mask=mask)
-        image = self.projection(self.tower(pixels)[:, 1:])  # [B, N, D]
+        return self.joined(ids, mask, self.image_tokens(pixels))
+
+    def image_tokens(self, pixels: Tensor) -> Tensor:
+        """Pixels [B, 3, side, side] → what stands between the words, [B, N, D]."""
+        tokens: Tensor = self.projection(self.tower(pixels)[:, 1:])
+        return tokens
+
+    def joined(self, ids: Tensor, mask: Tensor, image: Tensor) -> Tensor:
+        """Words [B, S] and image tokens [B, N, D] read together."""
         image_mask = mask.new_ones(image.shape[:2])
         words = self.text.get_input_embeddings()(ids)
         joined = torch.cat((words[:, :1], image, words[:, 1:]), dim=1)  # [B, S + N, D]
@@ -495,6 +510,10 @@ def convert(folder: Path) -> Path:
 # --------------------------------------------------------------------------------- embedder
 
 _LONGEST_APP_TOKENS = 1024  # M3 would take 8,192, which keep a processor busy for minutes
+_TRIED_WITH = 2  # pictures, and these words
+_TRIED_WORDS = "A red phone case on a white table, seen from above."
+_FEED_FORWARD = (".mlp.", ".intermediate.dense", ".output.dense")
+_ATTENTION_OUTPUT = ".attention.output."
 
 
 def open_embedder(
@@ -569,12 +588,18 @@ class VisualizedBgeEmbedder:
         self._device = device
         self._pad_id: int = parts.text.pad_token_id
         self._limit, self._limit_with_picture = _limits(parts, space.preparation)
+        self._to_be_rounded = threading.Lock()  # taken once, for good
+        if space.preparation is Preparation.OFFICIAL or not multiplies_bfloat16(device):
+            self._to_be_rounded.acquire()
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         return self._embed(words, None)
 
     def embed_pictures(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
-        return self._embed([""] * len(pictures), pictures)
+        vectors = self._embed([""] * len(pictures), pictures)
+        if pictures and self._to_be_rounded.acquire(blocking=False):
+            self._round(pictures[:_TRIED_WITH])
+        return vectors
 
     def embed_pictures_with_words(
         self, pictures: Sequence[Image.Image], words: Sequence[str]
@@ -603,10 +628,38 @@ class VisualizedBgeEmbedder:
             vectors = self._model(ids, mask, None if pictures is None else self._pixels(pictures))
             return unit_rows(vectors, self.name, self._device)
 
+    def _round(self, pictures: Sequence[Image.Image]) -> None:
+        """From now on with products in bfloat16, where these pictures and words hardly change."""
+        try:
+            with memory_trouble(self._device), torch.inference_mode():
+                pixels = self._pixels(pictures)
+                ids, mask = padded(
+                    [self.token_ids(_TRIED_WORDS, with_picture=True)] * len(pictures),
+                    self._pad_id,
+                    self._device,
+                )
+                choices = (_any_layer, _is_feed_forward)
+                self._model = quickest(
+                    self._model,
+                    choices,
+                    lambda model: torch.cat((model(ids, mask, pixels), model(ids[:1], mask[:1]))),
+                )
+        except DeviceOutOfMemory:
+            _log.info("%s: too little memory to try products in bfloat16", self.name)
+
     def _pixels(self, pictures: Sequence[Image.Image]) -> Tensor:
         side, preparation = self.picture_side_pixels, self.space.preparation
         squares = [prepare_picture(picture, side, preparation) for picture in pictures]
         return on_device(squares, self._device)
+
+
+def _any_layer(name: str) -> bool:
+    """The tower's queries and values, which are not called as layers, stay as they are."""
+    return not name.endswith((".q_proj", ".v_proj"))
+
+
+def _is_feed_forward(name: str) -> bool:
+    return any(part in name for part in _FEED_FORWARD) and _ATTENTION_OUTPUT not in name
 
 
 def _limits(parts: _Parts, preparation: Preparation) -> tuple[int, int]:
