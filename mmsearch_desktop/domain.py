@@ -302,6 +302,7 @@ class Folder:
     path: Path
     connected: bool  # False: the drive is away; its photos are kept
     photos: int
+    moved_to: Path | None = None  # for one that is away: another that shows the same photos
 
 
 @dataclass(frozen=True, slots=True)

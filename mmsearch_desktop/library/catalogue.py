@@ -18,11 +18,11 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from mmsearch_desktop.domain import Folder, LibraryDamaged, Photo, Preparation, Problem, VectorSpace
+from mmsearch_desktop.domain import Folder, Photo, Preparation, Problem, VectorSpace
 from mmsearch_desktop.library.database import Database
 from mmsearch_desktop.library.judgements import Judgements
+from mmsearch_desktop.library.roots import Roots
+from mmsearch_desktop.library.space_table import SpaceTable
 from mmsearch_desktop.library.tables import (
     BETWEEN,
     GIVEN,
@@ -48,7 +48,7 @@ from mmsearch_desktop.library.tables import (
     put_problem,
     range_below,
     space_columns,
-    unit_rows,
+    usable_vectors,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     Vectors = NDArray[np.float32]
@@ -69,10 +70,13 @@ class Catalogue:
     def __init__(self, path: Path) -> None:
         """Open or create the file. LibraryProblem, LibraryDamaged, NoSpace."""
         self.path = path
+        self.changes = 0  # writes of photos since it was opened: what a backup would keep
+        self._roots = Roots()
         self._database = Database(
             path, schema=SCHEMA, version=VERSION, small_tables=SMALL_TABLES, upgrades=UPGRADES
         )
         self.judgements = Judgements(self._database)
+        self.space_table = SpaceTable(self._database)
 
     def close(self) -> None:
         self._database.close()
@@ -86,9 +90,30 @@ class Catalogue:
             " (SELECT count(*) FROM photos WHERE folder_id = f.id) FROM folders f ORDER BY f.path"
         )
         return [
-            Folder(id_, path_of(path), is_connected(path_of(path), mounted=bool(mounted)), photos)
+            Folder(id_, path_of(path), self._is_there(path, mounted), photos)
             for id_, path, mounted, photos in rows
         ]
+
+    def away(self) -> list[int]:
+        """The folders whose drives are not there now, ascending."""
+        rows = self._database.read("SELECT id, path, mounted FROM folders ORDER BY id")
+        return [id_ for id_, path, mounted in rows if not self._is_there(path, mounted)]
+
+    def moved_to(self, folder_id: int) -> Path | None:
+        """For a folder that is away: the one at hand that shows all it showed, if there is one.
+
+        It was moved or renamed as a whole, then, and the new place was added.
+        """
+        rows = self._database.read(
+            "SELECT f.path, f.mounted FROM photos p JOIN folders f ON f.id = p.folder_id"
+            " WHERE p.folder_id != ?1 AND p.content_id IN"
+            " (SELECT content_id FROM photos WHERE folder_id = ?1)"
+            " GROUP BY f.id HAVING count(DISTINCT p.content_id) ="
+            " (SELECT count(DISTINCT content_id) FROM photos WHERE folder_id = ?1)",
+            (folder_id,),
+        )
+        there = (path_of(path) for path, mounted in rows if self._is_there(path, mounted))
+        return next(there, None)
 
     def photo_count(self, folder: Path | None = None) -> int:
         """How many photos `photos` would list in all."""
@@ -129,6 +154,17 @@ class Catalogue:
         )
         return [id_ for (id_,) in rows]
 
+    def out_of_reach(self) -> set[str]:
+        """The sha256s of all that is shown by photos on drives that are away, and nowhere else."""
+        away = numbers(self.away())
+        rows = self._database.read(
+            "SELECT lower(hex(sha256)) FROM contents WHERE id IN"
+            f" (SELECT content_id FROM photos WHERE folder_id IN {GIVEN}) AND id NOT IN"
+            f" (SELECT content_id FROM photos WHERE folder_id NOT IN {GIVEN})",
+            (away, away),
+        )
+        return {sha256 for (sha256,) in rows}
+
     def content_id_of(self, sha256: str) -> int | None:
         """Known contents only count while they have a photo."""
         rows = self._database.read(
@@ -147,22 +183,13 @@ class Catalogue:
         return bool(rows)
 
     def embeddings(self, content_ids: Iterable[int], space: VectorSpace) -> dict[int, Vectors]:
-        """Unit vectors float32 [D] of those that have one in this space."""
+        """Unit vectors float32 [D] of those that have a usable one in this space."""
         rows = self._database.read(
             "SELECT content_id, vector FROM embeddings"
             f" WHERE space_id = ? AND content_id IN {GIVEN}",
             (self._space_id(space), numbers(content_ids)),
         )
-        if not rows:
-            return {}
-        if any(len(blob) != 2 * space.dimensions for _, blob in rows):
-            raise LibraryDamaged(
-                f"{self.path}: a stored vector of {space.model} has the wrong length."
-                " Put back a copy of this file, or choose another library folder."
-            )
-        flat = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f2")
-        vectors = unit_rows(flat.reshape(len(rows), -1))
-        return dict(zip((id_ for id_, _ in rows), vectors, strict=True))
+        return usable_vectors(rows, space.dimensions)
 
     def embedded_ids(self, space: VectorSpace) -> list[int]:
         """What the vector index must hold: embedded contents with a photo, ascending."""
@@ -289,6 +316,7 @@ class Catalogue:
         A path is either a photo or a problem: storing one takes the other away.
         Vectors must be finite and as wide as the space; that is the caller's to check.
         """
+        self.changes += 1
         with self._database.write() as connection:
             space_id = add_space(connection, space)
             for content in contents:
@@ -306,8 +334,17 @@ class Catalogue:
         found = {photo.id: photo for photo in map(photo_of, rows)}
         return [found[id_] for id_ in ids]
 
+    def drop_embeddings(self, content_ids: Iterable[int], space: VectorSpace) -> None:
+        """Vectors that are none any more: the next scan makes them again from the photos."""
+        with self._database.write() as connection:
+            connection.execute(
+                f"DELETE FROM embeddings WHERE space_id = ? AND content_id IN {GIVEN}",
+                (self._space_id(space), numbers(content_ids)),
+            )
+
     def remove_photos(self, photo_ids: Iterable[int], problem_paths: Iterable[bytes] = ()) -> None:
         """Their files are gone; so are the files of these problems."""
+        self.changes += 1
         with self._database.write() as connection:
             given = numbers(photo_ids)
             left = connection.execute(
@@ -323,6 +360,7 @@ class Catalogue:
 
         `ingest.forget_folder` does this and takes them out of the index and the thumbnails too.
         """
+        self.changes += 1
         with self._database.write() as connection:
             rows = connection.execute(
                 "DELETE FROM photos WHERE folder_id = ? RETURNING content_id", (folder_id,)
@@ -345,6 +383,9 @@ class Catalogue:
 
     # -- inside ----------------------------------------------------------------------------
 
+    def _is_there(self, path: bytes, mounted: int) -> bool:
+        return self._roots.is_connected(path_of(path), mounted=bool(mounted))
+
     def _one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         return self._database.read(sql, parameters)[0][0]
 
@@ -363,20 +404,9 @@ class Catalogue:
         if folder is not None:
             conditions.append(BETWEEN)
             parameters += range_below(folder)
-        rows = self._database.read("SELECT id, path, mounted FROM folders")
-        away = [i for i, path, mounted in rows if not is_connected(path_of(path), mounted=mounted)]
+        away = self.away()
         if away:
             # "+" keeps SQLite from giving up the order of time for the index on folders
             conditions.append(f"+folder_id NOT IN {GIVEN}")
             parameters += (numbers(away),)
         return " AND ".join(conditions) or "TRUE", parameters
-
-
-def is_connected(path: Path, *, mounted: bool) -> bool:
-    """Whether a folder is there. `mounted`: it was the root of a drive when last seen.
-
-    The empty folder that is left where a drive was mounted is not that drive.
-    """
-    if not path.is_dir():
-        return False
-    return not mounted or path.is_mount()

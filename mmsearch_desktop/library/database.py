@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _WAIT_SECONDS = 10.0  # for another connection's write
+_SHRINK_RESERVE_BYTES = 500_000_000  # left free on the disk while the file is written anew
 _FULL_BYTES = 1_000_000  # with less free, what SQLite calls an I/O error is a full disk
 
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _REFUSED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 _DISK = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}  # what a full disk may look like too
@@ -91,6 +92,23 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    def shrink(self) -> None:
+        """Give what was freed in the file back to the disk, if it is much and the disk has room.
+
+        Writing waits for it: some seconds for 100,000 photos.
+        """
+        pages, free, size = (
+            self.read(f"PRAGMA {fact}")[0][0]
+            for fact in ("page_count", "freelist_count", "page_size")
+        )
+        room = shutil.disk_usage(self.path.parent).free - _SHRINK_RESERVE_BYTES
+        if free * 10 < pages or (pages - free) * size * 2 > room:
+            return  # new photos take the room in the file
+        with self._explained(), self._writing:
+            connection = self._connection()
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close every thread's connection; the last one folds the write-ahead log in."""
@@ -163,7 +181,7 @@ class Database:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
         if code == sqlite3.SQLITE_FULL or (code in _DISK and self._is_disk_full()):
             return NoSpace(f"{self.path}: the disk is full. Free some space, then go on.")
-        if code in _DAMAGE:
+        if code in DAMAGE:
             return self._damaged(str(error))
         if code in _BUSY:
             return LibraryBusy(f"{self.path} is in use by another program ({error}). Close it.")
@@ -185,7 +203,18 @@ class Database:
             return False
 
     def _damaged(self, fact: str) -> LibraryDamaged:
+        suspect(self.path)
         return LibraryDamaged(
-            f"{self.path} is damaged ({fact}). Your photos are untouched. Put back a copy of this"
-            " file, or choose another library folder and add your folders again."
+            f"{self.path} is damaged ({fact}). Your photos are untouched. Start the program again:"
+            " the newest good backup then takes its place, and your folders are looked through."
         )
+
+
+def suspicion(path: Path) -> Path:
+    """The file that says that all of this one must be looked at before it is trusted again."""
+    return path.with_suffix(".suspect")
+
+
+def suspect(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        suspicion(path).touch()

@@ -21,18 +21,17 @@ import numpy as np
 
 import mmsearch_desktop
 from mmsearch_desktop.domain import (
-    DeviceOutOfMemory,
     Embedder,
     IndexSummary,
     LibraryBusy,
     LibraryProblem,
-    ModelProblem,
     NoSpace,
     Photo,
     Problem,
     Progress,
     Stage,
 )
+from mmsearch_desktop.library.picture_vectors import PictureVectors
 from mmsearch_desktop.library.prepare import (
     MOST_BYTES_DECODED,
     DecodeAhead,
@@ -40,14 +39,13 @@ from mmsearch_desktop.library.prepare import (
     Unreadable,
 )
 from mmsearch_desktop.library.survey import Survey
-from mmsearch_desktop.library.tables import Arrival, NewContent, NewProblem, as_stored
+from mmsearch_desktop.library.tables import Arrival, NewContent, NewProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Collection, Generator, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from PIL import Image
 
     from mmsearch_desktop.library.decode import DecodedPhoto
     from mmsearch_desktop.library.scan import FoundFile
@@ -61,17 +59,18 @@ _log = logging.getLogger("mmsearch.ingest")
 _KEEP_FORGOTTEN = timedelta(days=30)
 _MOST_FILES_A_STEP = 200
 _MOST_SECONDS_A_STEP = 0.5
-_SHORTEST_VECTOR = 1e-3
-_MOST_REFUSED = 8  # pictures, all of them the first ones: then it is the model that is at fault
-_NO_VECTOR = "the model gave no usable vector for it; another model may"
-_NO_MEMORY = "the device has too little memory for it; close other programs, then add it again"
 
 
 def add_folder(
-    folder: Path, library: Library, index: VectorIndex, embedder: Embedder
+    folder: Path,
+    library: Library,
+    index: VectorIndex,
+    embedder: Embedder,
+    within: Collection[Path] | None = None,
 ) -> Generator[Progress, None, None]:
     """Make the library hold exactly the photos of `folder`; the last item carries the summary.
 
+    `within`: only of those that lie directly in these folders of it; the rest is not looked at.
     Files that did not change are not opened, contents that are known are not embedded again.
     Closing the generator between two items cancels: everything yielded before is kept.
     FolderProblem if the folder or its drive is not there (its photos are kept); NoSpace after
@@ -82,7 +81,7 @@ def add_folder(
     try:
         if not index.checked:
             yield from index.reconcile(library.catalogue)
-        run = _Run(folder, library, index, embedder)
+        run = _Run(folder, library, index, embedder, within)
         try:
             yield from run.scan()
             yield from run.process()
@@ -114,7 +113,12 @@ class _Run:
     """One run of `add_folder`: what is still to be done, and what was."""
 
     def __init__(
-        self, folder: Path, library: Library, index: VectorIndex, embedder: Embedder
+        self,
+        folder: Path,
+        library: Library,
+        index: VectorIndex,
+        embedder: Embedder,
+        within: Collection[Path] | None,
     ) -> None:
         self._library = library
         self._index = index
@@ -123,11 +127,12 @@ class _Run:
         self._started_ns = time.time_ns()
         self._started = time.monotonic()
         self._clock = _Clock()
-        self._batch_size = max(1, embedder.batch_size)
+        self._vectors = PictureVectors(embedder)
         program = f"{mmsearch_desktop.__version__} {self._space.preparation}"
         self._by_decoder = program  # what this program cannot decode, it need not try again
         self._by_model = f"{program} {self._space.key}"
-        self._survey = Survey(folder, library, self._space, (self._by_decoder, self._by_model))
+        finders = (self._by_decoder, self._by_model)
+        self._survey = Survey(folder, library, self._space, finders, within)
         self._pending: list[Prepared] = []
         self._problems: list[NewProblem] = []  # stored with the next batch
         self._untold: list[Problem] = []  # told with the next Progress
@@ -135,7 +140,6 @@ class _Run:
         self._unreadable: list[Problem] = []
         self._wrote = False
         self._done_before = 0  # files that need no work
-        self._embedded = self._refused = 0  # pictures, by the model
         self._done = self._indexed = self._moved = self._unchanged = self._removed = 0
 
     # -- the three parts -------------------------------------------------------------------
@@ -228,7 +232,7 @@ class _Run:
 
     def _is_full(self) -> bool:
         return (
-            sum(one.needs_vector for one in self._pending) >= self._batch_size
+            sum(one.needs_vector for one in self._pending) >= self._vectors.batch_size
             or sum(one.picture_bytes for one in self._pending) >= MOST_BYTES_DECODED
             or len(self._pending) + len(self._problems) >= _MOST_FILES_A_STEP
             or self._clock.since_step() > _MOST_SECONDS_A_STEP
@@ -236,68 +240,15 @@ class _Run:
 
     def _flush(self) -> Progress:
         pending, self._pending = self._pending, []
-        vectors = self._embed([one for one in pending if one.needs_vector])
+        vectors = self._vectors.embed([one for one in pending if one.needs_vector])
+        for sha256, failed in self._vectors.failed.items():
+            self._failed[sha256] = (failed.reason, self._by_model if failed.lasting else "")
         good = [one for one in pending if one.sha256 not in self._failed]
         for one in pending:
             if one.sha256 in self._failed:
                 self._fail(one.file, *self._failed[one.sha256])
         photos = self._store(good, vectors)
         return self._progress(Stage.EMBEDDING, self._done, self._survey.files, photos)
-
-    def _embed(self, wanted: Sequence[Prepared]) -> dict[str, Vector]:
-        """sha256 -> vector as stored. A batch that is too large for the device is halved."""
-        vectors: dict[str, Vector] = {}
-        start = 0
-        while start < len(wanted):
-            part = wanted[start : start + self._batch_size]
-            try:
-                vectors |= self._embed_part(part)
-            except DeviceOutOfMemory as error:
-                if len(part) > 1:
-                    self._batch_size = len(part) // 2
-                    _log.warning("out of memory (%s): batches of %d now", error, self._batch_size)
-                    continue
-                self._failed[part[0].sha256] = (_NO_MEMORY, "")  # another day it may fit
-            start += len(part)
-        return vectors
-
-    def _embed_part(self, part: Sequence[Prepared]) -> dict[str, Vector]:
-        """A picture that the model can make nothing of spoils its batch: then each one alone."""
-        try:
-            rows = self._embedder.embed_pictures(_pictures(part))
-        except DeviceOutOfMemory:
-            raise
-        except ModelProblem as problem:
-            if len(part) == 1:
-                self._refuse(part[0], problem)
-                return {}
-            vectors: dict[str, Vector] = {}
-            for one in part:
-                vectors |= self._embed_part([one])
-            return vectors
-        return self._usable(part, rows)
-
-    def _refuse(self, one: Prepared, problem: ModelProblem) -> None:
-        self._refused += 1
-        if self._refused >= _MOST_REFUSED and not self._embedded:
-            raise problem
-        _log.warning("%s: %s", one.file.path, problem)
-        self._failed[one.sha256] = (_NO_VECTOR, self._by_model)
-
-    def _usable(self, part: Sequence[Prepared], rows: Vector) -> dict[str, Vector]:
-        if rows.shape != (len(part), self._space.dimensions):
-            raise ModelProblem(
-                f"{self._embedder.name} gave vectors of shape {rows.shape} for {len(part)} pictures"
-                f" and {self._space.dimensions} dimensions. Choose another model."
-            )
-        usable: dict[str, Vector] = {}
-        for one, row in zip(part, rows, strict=True):
-            if np.isfinite(row).all() and np.linalg.norm(row) > _SHORTEST_VECTOR:
-                usable[one.sha256] = as_stored(row[np.newaxis])[0]
-            else:
-                self._failed[one.sha256] = (_NO_VECTOR, self._by_model)
-        self._embedded += len(usable)
-        return usable
 
     def _store(self, good: Sequence[Prepared], vectors: dict[str, Vector]) -> tuple[Photo, ...]:
         """Catalogue, then index. The photos that are new or changed."""
@@ -396,10 +347,6 @@ class _Clock:
 
     def go_on(self) -> None:
         self._went_on = time.monotonic()
-
-
-def _pictures(part: Sequence[Prepared]) -> list[Image.Image]:
-    return [one.decoded.picture for one in part if one.decoded is not None]
 
 
 def _content(sha256: str, decoded: DecodedPhoto, vector: Vector | None) -> NewContent:

@@ -330,7 +330,7 @@ def _quiet_surroundings(engine_files: Path) -> Iterator[None]:
     if not _has_home():
         os.environ["HOME"] = str(engine_files)  # 2.5.1 wants to write ~/.cache/milvus
     if sys.platform != "win32":
-        tempfile.tempdir = str(_socket_folder())
+        tempfile.tempdir = str(socket_folder())
     logging.getLogger().addFilter(_is_not_milvus)
     try:
         yield
@@ -354,8 +354,8 @@ def _has_home() -> bool:
     return sys.platform == "win32" or (home is not None and os.access(home, os.W_OK | os.X_OK))
 
 
-def _socket_folder() -> Path:
-    """A private folder with a short name, where others cannot reach the engine's socket."""
+def socket_folder() -> Path:
+    """A private folder with a short name, where others cannot reach a socket of ours."""
     for place in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108 - checked to be ours
         if not place or not os.access(place, os.W_OK | os.X_OK):
             continue

@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,6 +94,50 @@ def scan_folder(root: Path) -> Iterator[FoundFile | Problem]:
     return walk.everything(root, first)
 
 
+def scan_only(root: Path, folders: Collection[Path]) -> Iterator[FoundFile | Problem]:
+    """The photos directly in these folders of `root`; one that is gone has none. FolderProblem."""
+    scan_folder(root)  # looks at once whether it is there
+    return _photos_in(folders)
+
+
+def _photos_in(folders: Collection[Path]) -> Iterator[FoundFile | Problem]:
+    for folder in sorted(folders):
+        try:
+            walk, entries = _Walk(_identity(folder), frozenset()), _listed(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            yield Problem(folder, _why_not_read(error))
+            continue
+        yield from walk.within(folder, entries)
+
+
+def folder_states(root: Path) -> dict[Path, int]:
+    """Every folder that `scan_folder` enters, with a number that changes as its own photos do.
+
+    Numbers of one run of the program can be compared, those of two cannot. FolderProblem.
+    """
+    try:
+        first = _listed(root)
+        walk = _Walk(_identity(root), _holders_of(root))
+    except (OSError, ValueError) as error:
+        raise FolderProblem(f"{root} cannot be read: {error}") from error
+    states: dict[str, int] = {}
+    for found in walk.everything(root, first):
+        folder, _ = os.path.split(found.path)
+        states[folder] = states.get(folder, 0) ^ hash(found)
+    return {folder: states.get(str(folder), 0) for folder in walk.looked_into}
+
+
+def folder_state(folder: Path) -> tuple[int, list[Path]]:
+    """The number of `folder_states` for one folder, and the folders in it. OSError."""
+    walk = _Walk(_identity(folder), frozenset())
+    state = 0
+    for found in walk.within(folder, _listed(folder)):
+        state ^= hash(found)
+    return state, walk.folders + walk.links
+
+
 def _why_unusable(root: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{root}: there is no such folder; if it is on a drive, connect the drive"
@@ -128,12 +172,13 @@ class _Walk:
     entered: set[_Identity] = field(default_factory=set)
     folders: list[Path] = field(default_factory=list)  # a stack: the last is entered next
     links: list[Path] = field(default_factory=list)  # to folders; entered when no folder is left
+    looked_into: list[Path] = field(default_factory=list)
 
     def everything(
         self, root: Path, first: list[os.DirEntry[str]]
     ) -> Iterator[FoundFile | Problem]:
         self.entered.add(self.start)
-        yield from self._within(root, first)
+        yield from self.within(root, first)
         while self.folders or self.links:
             folder = self.folders.pop() if self.folders else self.links.pop(0)
             try:
@@ -145,14 +190,15 @@ class _Walk:
             except OSError as error:
                 yield Problem(folder, _why_not_read(error))
                 continue
-            yield from self._within(folder, entries)
+            yield from self.within(folder, entries)
 
-    def _within(
+    def within(
         self, folder: Path, entries: list[os.DirEntry[str]]
     ) -> Iterator[FoundFile | Problem]:
         """The files of one folder; its own folders are put on the stack."""
         if _OF_A_LIBRARY.issubset(entry.name for entry in entries):
             return
+        self.looked_into.append(folder)
         below: list[Path] = []
         only = _MACOS_ORIGINALS if folder.name.lower().endswith(_MACOS_LIBRARIES) else None
         for entry in entries:

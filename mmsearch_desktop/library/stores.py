@@ -1,28 +1,33 @@
 """A library: one folder with catalogue, thumbnails and vector indexes, for one program at a time.
 
 library.lock        held while the library is open
+holder.json         who holds it, for a message to whoever comes second
 catalogue.sqlite    the truth (and -wal, -shm beside it)
+backups/, damaged/  copies of the catalogue; see backups.py
 thumbnails/         can be made again from the photos
 index/              can be made again from the catalogue
+spaces.json         names of the models that made the vectors; see spaces.py
 """
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
-import tempfile
+import shutil
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import filelock
-
-from mmsearch_desktop.domain import LibraryBusy, LibraryProblem, NoSpace, VectorSpace
+from mmsearch_desktop.domain import LibraryDamaged, LibraryProblem, VectorSpace
+from mmsearch_desktop.library.backups import Backups, Restored
 from mmsearch_desktop.library.catalogue import Catalogue
+from mmsearch_desktop.library.holding import LibraryLock
+from mmsearch_desktop.library.index_files import delete_files, files_bytes
 from mmsearch_desktop.library.milvus_engine import RESERVE_BYTES, require_space
+from mmsearch_desktop.library.seals import Seals
+from mmsearch_desktop.library.tables import VERSION
 from mmsearch_desktop.library.thumbnails import Thumbnails
-from mmsearch_desktop.library.vectors import MilvusIndex
+from mmsearch_desktop.library.vectors import MilvusIndex, index_file
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -44,21 +49,39 @@ class Library:
         """
         self.folder = _made_private(folder)
         self.indexing = threading.Lock()  # held by whoever adds or forgets photos
+        self.notices: tuple[str, ...] = ()  # what the person should know of how it was opened
         self._reserve_bytes = reserve_bytes
         self._opening = threading.Lock()
         self._indexes: dict[VectorSpace, MilvusIndex] = {}
         self._closed = False
-        self._lock = filelock.FileLock(
-            self.folder / "library.lock", timeout=0, thread_local=False, mode=0o600
-        )
-        self._acquire()
+        self._lock = LibraryLock(self.folder)
         try:
-            self._warn_if_lost(self.folder / "catalogue.sqlite")
-            self.catalogue = Catalogue(self.folder / "catalogue.sqlite")
-            self.thumbnails = Thumbnails(self.folder / "thumbnails")
+            file = self.folder / "catalogue.sqlite"
+            self._seals = Seals(file)
+            self._backups = Backups(file, version=VERSION)
+            self.catalogue = self._open_catalogue(file)
+            self.thumbnails = Thumbnails(
+                self.folder / "thumbnails", irreplaceable=self.catalogue.out_of_reach
+            )
         except BaseException:
             self._lock.release()
             raise
+
+    def _open_catalogue(self, file: Path) -> Catalogue:
+        """A damaged one is put aside for the newest good backup, or for an empty one."""
+        try:
+            self._backups.require_sound()
+            self._backups.make_before_upgrade()
+            return Catalogue(file)
+        except LibraryDamaged as error:
+            _log.info("%s", error)
+            restored = self._backups.restore()
+        catalogue = Catalogue(file)
+        for folder in restored.folders:
+            catalogue.add_folder(folder)
+        self.notices = (_restored_in_words(restored),)
+        _log.warning("%s", self.notices[0])
+        return catalogue
 
     def open_index(self, space: VectorSpace) -> MilvusIndex:
         """The index of one space, one for all who ask. Slow (1 to 5 s): call it on a worker.
@@ -69,14 +92,49 @@ class Library:
             if self._closed:
                 raise LibraryProblem(f"{self.folder}: the library is closed. Open it again.")
             if space not in self._indexes or self._indexes[space].closed:
-                self._indexes[space] = MilvusIndex(
-                    self.folder / "index", space, reserve_bytes=self._reserve_bytes
-                )
+                self._indexes[space] = self._opened(space)
             return self._indexes[space]
+
+    def _opened(self, space: VectorSpace) -> MilvusIndex:
+        folder = self.folder / "index"
+        looked_through = self._seals.taken_from(index_file(folder, space))
+        return MilvusIndex(
+            folder, space, reserve_bytes=self._reserve_bytes, looked_through=looked_through
+        )
+
+    def index_bytes(self, space: VectorSpace) -> int:
+        """What the index of a space takes on the disk."""
+        return files_bytes(index_file(self.folder / "index", space))
+
+    def drop_index(self, space: VectorSpace) -> None:
+        """Close the index of a space and delete its files; nothing may use it any more."""
+        with self._opening:
+            index = self._indexes.pop(space, None)
+            if index is not None:
+                index.close()
+            delete_files(index_file(self.folder / "index", space))
+
+    def back_up(self) -> None:
+        """Keep a copy of the catalogue unless there is one of today; slow, and may fail quietly.
+
+        `close` makes one by itself where photos came or went.
+        """
+        if self._backups.is_due() and self.catalogue.folders():
+            self._backups.make()
 
     def require_space(self, pending_bytes: int = 0) -> None:
         """NoSpace unless the disk has room for this much and the reserve."""
         require_space(self.folder, pending_bytes, self._reserve_bytes)
+
+    def missing_bytes(self) -> int:
+        """How much has to be freed before storing can well go on; 0: nothing. LibraryProblem."""
+        try:
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise LibraryProblem(
+                f"{self.folder} cannot be reached ({error.strerror or error}). Connect its drive."
+            ) from error
+        return max(0, self._reserve_bytes + self._reserve_bytes // 10 - free)
 
     def close(self) -> None:
         """Indexes first, for they are healed from the catalogue; the lock last."""
@@ -87,7 +145,14 @@ class Library:
             try:
                 for index in self._indexes.values():
                     index.close()
+                if self.catalogue.changes:
+                    self._backups.make()
                 self.catalogue.close()
+                self._seals.set_(
+                    (index_file(self.folder / "index", space), index.looked_through)
+                    for space, index in self._indexes.items()
+                    if index.is_equal and index.looked_through is not None
+                )
             finally:
                 self._lock.release()
 
@@ -102,37 +167,24 @@ class Library:
     ) -> None:
         self.close()
 
-    def _warn_if_lost(self, catalogue: Path) -> None:
-        """An empty file is one too: it is what some file systems leave after a power cut."""
-        if (self.folder / "index").is_dir() and not (
-            catalogue.is_file() and catalogue.stat().st_size
-        ):
-            _log.warning(
-                "%s is gone, though there is an index made from it. The library begins empty: put"
-                " back a copy of the file, or add your folders again.",
-                catalogue,
-            )
 
-    def _acquire(self) -> None:
-        try:
-            # a lock in a folder that cannot be written looks like one that is held
-            tempfile.TemporaryFile(dir=self.folder).close()
-            self._lock.acquire()
-        except filelock.Timeout as error:
-            raise LibraryBusy(
-                f"The library {self.folder} is open in another window or command of this program."
-                " Use that one, or close it first."
-            ) from error
-        except (OSError, NotImplementedError) as error:
-            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-                raise NoSpace(
-                    f"{self.folder}: the disk is full. Free some space, then try again."
-                ) from error
-            reason = getattr(error, "strerror", None) or error
-            raise LibraryProblem(
-                f"The library {self.folder} cannot be written ({reason}). Give yourself the right"
-                " to write there, or choose another library folder."
-            ) from error
+def _restored_in_words(restored: Restored) -> str:
+    kept = f" The damaged file is kept: {restored.damaged}." if restored.damaged else ""
+    if restored.day is not None:
+        return (
+            f"The library's catalogue was damaged and was restored from its backup of"
+            f" {restored.day}. Its folders are to be looked through again, which makes up for what"
+            f" came later. Your photos are untouched.{kept}"
+        )
+    then = (
+        "Its folders are known and have to be indexed again."
+        if restored.folders
+        else "Add your folders again."
+    )
+    return (
+        "The library's catalogue was damaged and there was no backup of it yet, so that the library"
+        f" begins empty. {then} Your photos are untouched.{kept}"
+    )
 
 
 def _made_private(folder: Path) -> Path:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mmsearch_desktop.domain import Folder, FolderProblem, Problem, VectorSpace
-from mmsearch_desktop.library.scan import FoundFile, scan_folder
+from mmsearch_desktop.library.roots import known_spelling
+from mmsearch_desktop.library.scan import FoundFile, scan_folder, scan_only
 from mmsearch_desktop.library.tables import KnownFile, KnownProblem, NewProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from mmsearch_desktop.library.stores import Library
 
 _SEPARATOR = os.fsencode(os.sep)
+_Known = TypeVar("_Known")
+_MANY = 2000  # photos; from here on, listing all thumbnails is quicker than asking for each
 _LATEST_NS = 2**62  # SQLite's integers hold twice that; file systems can go beyond
 
 
@@ -28,24 +31,37 @@ class Survey:
     """One look at one folder. `look` first; then the other attributes are complete."""
 
     def __init__(
-        self, folder: Path, library: Library, space: VectorSpace, trusted: Collection[str]
+        self,
+        folder: Path,
+        library: Library,
+        space: VectorSpace,
+        trusted: Collection[str],
+        within: Collection[Path] | None = None,
     ) -> None:
         """`trusted`: the finders whose problems stand as long as the file does not change.
 
+        `within`: of all that lies below, look only at what is directly in these folders.
         FolderProblem if the folder is not there, or is the place of the library itself.
         """
-        self.root = Path(os.path.realpath(folder))
         self._catalogue = library.catalogue
+        self._folders = self._catalogue.folders()
+        at_hand = [known.path for known in self._folders if known.connected]
+        self.root = known_spelling(Path(os.path.realpath(folder)), at_hand)
         self._thumbnails = library.thumbnails
         self._own = os.fsencode(library.folder) + _SEPARATOR
         if (os.fsencode(self.root) + _SEPARATOR).startswith(self._own):
             raise FolderProblem(f"{self.root} is where this program keeps its own files.")
-        self._folders = self._catalogue.folders()
         self._require_connected()
-        self._found = scan_folder(self.root)
-        self._known = self._catalogue.known_files(self.root)
-        self._known_problems = self._catalogue.known_problems(self.root)
-        self._not_embedded = self._catalogue.not_embedded(self.root, space)
+        if within is not None and not all(one.is_relative_to(self.root) for one in within):
+            within = None  # it goes by another name here
+        self._found = scan_folder(self.root) if within is None else scan_only(self.root, within)
+        self._known = self._all_in(within, self._catalogue.known_files)
+        self._known_problems = self._all_in(within, self._catalogue.known_problems)
+        self._listed = self._thumbnails.all() if len(self._known) >= _MANY else None
+        places = [self.root] if within is None else within
+        self._not_embedded = {
+            id_ for place in places for id_ in self._catalogue.not_embedded(place, space)
+        }
         self._trusted = trusted
         self._unseen = dict(self._known)
         self._unseen_problems = set(self._known_problems)
@@ -53,7 +69,7 @@ class Survey:
         self._unreached = {
             os.fsencode(inner.path) + _SEPARATOR: inner
             for inner in self._folders
-            if inner.path != self.root and inner.path.is_relative_to(self.root)
+            if within is None and inner.path != self.root and inner.path.is_relative_to(self.root)
         }
         self.folder_id = self._owner()
         self.reached_folders: list[int] = []  # folders of the library that lie within this one
@@ -105,6 +121,15 @@ class Survey:
             self.gone_problems.append(path)
 
     # -- inside ----------------------------------------------------------------------------
+
+    def _all_in(
+        self, within: Collection[Path] | None, read: Callable[[Path], dict[bytes, _Known]]
+    ) -> dict[bytes, _Known]:
+        if within is None:
+            return read(self.root)
+        places = {os.fsencode(folder) for folder in within}
+        known = (each for folder in within for each in read(folder).items())
+        return {path: one for path, one in known if os.path.dirname(path) in places}  # noqa: PTH120 - bytes
 
     def _require_connected(self) -> None:
         for folder in self._folders:
@@ -165,7 +190,14 @@ class Survey:
         return file
 
     def _is_complete(self, known: KnownFile) -> bool:
-        return known.content_id not in self._not_embedded and self._thumbnails.exists(known.sha256)
+        """One whose thumbnail was given up for others is; one that was lost is not."""
+        if known.content_id in self._not_embedded:
+            return False
+        if self._listed is None:
+            has_thumbnail = self._thumbnails.exists(known.sha256)
+        else:
+            has_thumbnail = known.sha256 in self._listed
+        return has_thumbnail or not self._thumbnails.has_room()
 
     def _conclude(self) -> None:
         kept = tuple(self._unknown)

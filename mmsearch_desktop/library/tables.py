@@ -22,7 +22,7 @@ from mmsearch_desktop.domain import Photo, VectorSpace
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -318,3 +318,21 @@ def unit_rows(rows: NDArray[np.floating[Any]]) -> Vectors:
     exact = rows.astype(np.float32)
     lengths = np.linalg.norm(exact, axis=1, keepdims=True)
     return (exact / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+
+
+def usable_vectors(rows: Sequence[tuple[int, bytes]], dimensions: int) -> dict[int, Vectors]:
+    """(content id, vector as stored) -> unit vector; what damage made of others is left out."""
+    whole = [(id_, blob) for id_, blob in rows if len(blob) == 2 * dimensions]
+    if not whole:
+        return {}
+    stored = np.frombuffer(b"".join(blob for _, blob in whole), dtype="<f2")
+    stored = stored.reshape(len(whole), dimensions)
+    usable = np.isfinite(stored).all(axis=1) & stored.any(axis=1)
+    vectors = unit_rows(stored[usable])
+    return dict(
+        zip(
+            (id_ for (id_, _), good in zip(whole, usable, strict=True) if good),
+            vectors,
+            strict=True,
+        )
+    )

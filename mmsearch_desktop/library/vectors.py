@@ -8,10 +8,9 @@ nothing here, where Milvus Lite 2.5.1 takes 0.3 s for any update among 100,000 r
 
 from __future__ import annotations
 
-import itertools
 import logging
-import random
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -24,6 +23,12 @@ from mmsearch_desktop.domain import (
     Progress,
     Stage,
     VectorSpace,
+)
+from mmsearch_desktop.library.index_check import (
+    Difference,
+    full_difference,
+    quick_difference,
+    unusable,
 )
 from mmsearch_desktop.library.milvus_engine import (
     RESERVE_BYTES,
@@ -53,10 +58,8 @@ _BATCH_ROWS = 1000
 _REMOVE_ROWS = 5000
 _FLUSH_ROWS = 5000  # milvus-lite 3 searches unflushed rows slowly; 2.5.1 has nothing to flush
 _PROGRESS_ROWS = 5000
-_LISTED_ROWS = 8000  # ids asked for at once; half of _MOST_ROWS, so that strays are seen
 _FILTER_IDS = 10_000  # ids in one filter: 26 ms on 2.5.1, 166 ms on milvus-lite 3
 _GET_ROWS = 2000
-_SPOT_CHECKS = 50
 _SPARE_HITS = 16  # asked for beyond the limit, to see whether the last place is a tie
 _MADE_ANEW = "%s: the vector index is damaged; it is made anew from the catalogue"
 
@@ -107,21 +110,34 @@ class VectorIndex(Protocol):
     def close(self) -> None: ...
 
 
+def index_file(folder: Path, space: VectorSpace) -> Path:
+    """Where `MilvusIndex` keeps this space below `folder`: a file, or a folder on Windows."""
+    return folder / engine_folder() / f"img_{space.key}.db"
+
+
 class MilvusIndex:
     """The index as a Milvus collection in a file of its own, searched exactly (FLAT)."""
 
     def __init__(
-        self, folder: Path, space: VectorSpace, *, reserve_bytes: int = RESERVE_BYTES
+        self,
+        folder: Path,
+        space: VectorSpace,
+        *,
+        reserve_bytes: int = RESERVE_BYTES,
+        looked_through: float | None = None,
     ) -> None:
         """Open or create it below `folder`; imports pymilvus and starts the engine: 1 to 5 s.
 
         A file that cannot be opened though nothing else is wrong starts empty; `reconcile` fills
-        it. LibraryProblem or NoSpace where the place itself is to blame.
+        it. `looked_through`: when every vector of it was found to be the catalogue's, if nothing
+        has written to either since (seconds since 1970); then `reconcile` is quicker.
+        LibraryProblem or NoSpace where the place itself is to blame.
         """
         self.space = space
         self.checked = False
+        self.looked_through = looked_through
         self._collection = f"img_{space.key}"
-        self._file = folder / engine_folder() / f"{self._collection}.db"
+        self._file = index_file(folder, space)
         self._reserve_bytes = reserve_bytes
         self._writing = threading.RLock()
         self._unflushed_rows = 0
@@ -136,11 +152,17 @@ class MilvusIndex:
         except LibraryDamaged as error:
             _log.warning(_MADE_ANEW, self._file)
             _log.info("%s", error)
+            self.looked_through = None
             self._engine.start_empty()
 
     @property
     def closed(self) -> bool:
         return self._engine.closed
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether it was checked, and everything written to it since as well."""
+        return self.checked and not self._unverified
 
     # -- searching -------------------------------------------------------------------------
 
@@ -202,7 +224,7 @@ class MilvusIndex:
         found: Hits = []
         first = 0
         while self._count(f"id >= {first}"):
-            hits = self._ask(query, _MOST_ROWS, f"id >= {first} and id < {first + _MOST_ROWS}")
+            hits = self._ask(query, _MOST_ROWS, _range(first, first + _MOST_ROWS))
             kept = hits if wanted is None else [hit for hit in hits if hit[0] in wanted]
             found = _best(found + kept, limit)
             first += _MOST_ROWS
@@ -247,7 +269,7 @@ class MilvusIndex:
             self._send(rows)
         except LibraryProblem as error:
             _log.warning("%s: a write failed (%s); looking what arrived", self._file, error)
-            self.checked = False
+            self.checked, self.looked_through = False, None
             require_space(self._file.parent, vectors.nbytes, self._reserve_bytes)
             self._engine.reopen(seen=seen)
             self._send(rows)
@@ -350,62 +372,53 @@ class MilvusIndex:
         return self.count() == rows
 
     def _heal(self, catalogue: Catalogue) -> Iterator[Progress]:
-        wanted = catalogue.embedded_ids(self.space)
+        compare = full_difference if self.looked_through is None else quick_difference
         try:
-            difference = self._difference(wanted)
-            sound = difference is not None and self._spots_agree(catalogue, wanted, difference[0])
+            difference = compare(self, catalogue)
         except NoSpace:
             raise
         except LibraryProblem as error:
             _log.warning("%s: the check failed (%s)", self._file, error)
-            difference, sound = None, False
-        if difference is None or not sound:
+            difference = None
+        if difference is None:
             _log.warning(_MADE_ANEW, self._file)
-            yield from self._rebuild(catalogue, wanted)
-            return
-        missing, strays = difference
-        if strays:
-            self.remove(strays)
-        if missing:
-            _log.info("%s: %d vectors are put back", self._file, len(missing))
-            yield from self._fill(catalogue, missing)
-        if not self._all_stored(len(wanted)):
-            yield from self._rebuild(catalogue, wanted)
+            self._drop(unusable(catalogue, self.space), catalogue)
+            yield from self._rebuild(catalogue)
+        else:
+            yield from self._mend(difference, catalogue)
+        if self.looked_through is None:
+            self.looked_through = time.time()
 
-    def _difference(self, wanted: Sequence[int]) -> tuple[list[int], list[int]] | None:
-        """(ids that are missing, ids nobody knows), or None where only a rebuild helps."""
-        found: set[int] = set()
-        rows = 0
-        limits = [0, *wanted[_LISTED_ROWS::_LISTED_ROWS], None]
-        for first, end in itertools.pairwise(limits):
-            below = "" if end is None else f" and id < {end}"
-            part = self._query(f"id >= {first}{below}", "id", limit=_MOST_ROWS)
-            if len(part) >= _MOST_ROWS:
-                return None
-            found.update(row["id"] for row in part)
-            rows += len(part)
-        if not rows == len(found) == self.count():  # an id with two rows
-            return None
-        known = set(wanted)
-        return [id_ for id_ in wanted if id_ not in found], sorted(found - known)
+    def _mend(self, difference: Difference, catalogue: Catalogue) -> Iterator[Progress]:
+        self._drop(difference.unusable, catalogue)
+        out = [*difference.strays, *difference.wrong]
+        back = sorted([*difference.missing, *difference.wrong])
+        if out:
+            _log.info("%s: %d rows are taken out", self._file, len(out))
+            self.remove(out)
+        if back:
+            _log.info("%s: %d vectors are put back", self._file, len(back))
+            yield from self._fill(catalogue, back)
+        if not self._all_stored(catalogue.embedded_count(self.space)):
+            yield from self._rebuild(catalogue)
 
-    def _spots_agree(
-        self, catalogue: Catalogue, wanted: Sequence[int], missing: Sequence[int]
-    ) -> bool:
-        """Some vectors, chosen at random, are those of the catalogue."""
-        there = sorted(set(wanted) - set(missing))
-        chosen = random.sample(there, min(_SPOT_CHECKS, len(there)))
-        if not chosen:
-            return True
-        rows = self._get(chosen, "id", "vector")
-        blobs = catalogue.embeddings(chosen, self.space)
-        return len(rows) == len(chosen) and all(
-            np.abs(blobs[row["id"]] - row["vector"]).max() < 1e-5
-            for row in rows
-            if row["id"] in blobs  # else it has left the catalogue meanwhile
-        )
+    def _drop(self, ids: Sequence[int], catalogue: Catalogue) -> None:
+        if ids:
+            _log.warning("%d damaged vectors are made again from their photos", len(ids))
+            catalogue.drop_embeddings(ids, self.space)
 
-    def _rebuild(self, catalogue: Catalogue, wanted: Sequence[int]) -> Iterator[Progress]:
+    # for `index_check`
+
+    def scored(self, vector: Vectors, first: int, end: int | None) -> Hits | None:
+        hits = self._ask(vector, _MOST_ROWS, _range(first, end))
+        return hits if len(hits) < _MOST_ROWS else None
+
+    def listed(self, first: int, end: int | None) -> list[int] | None:
+        rows = self._query(_range(first, end), "id", limit=_MOST_ROWS)
+        return [row["id"] for row in rows] if len(rows) < _MOST_ROWS else None
+
+    def _rebuild(self, catalogue: Catalogue) -> Iterator[Progress]:
+        wanted = catalogue.embedded_ids(self.space)
         self._engine.start_empty()
         yield from self._fill(catalogue, wanted)
         if not self._all_stored(len(wanted)) or self.count() != len(wanted):
@@ -438,6 +451,10 @@ class MilvusIndex:
             )
         )
         return rows
+
+
+def _range(first: int, end: int | None) -> str:
+    return f"id >= {first}" if end is None else f"id >= {first} and id < {end}"
 
 
 def _filter(ids: Sequence[int]) -> str:

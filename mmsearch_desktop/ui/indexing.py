@@ -15,7 +15,8 @@ from mmsearch_desktop.domain import IndexSummary, Progress, Stage
 if TYPE_CHECKING:
     from mmsearch_desktop.ui.background import Task, Worker
 
-AddFolder = Callable[[Path], Iterator[Progress]]
+Within = frozenset[Path] | None  # what lies directly in these folders; None: all
+AddFolder = Callable[[Path, Within], Iterator[Progress]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class IndexingState:
     paused: bool = False
     prepared: bool = False  # False: the model is not there yet, so folders wait
     left_over: int = 0  # photos that were not searchable yet when it was paused, or stopped
+    held: str = ""  # why it stands still until that has changed by itself; "" = it does not
 
     @property
     def has_work(self) -> bool:
@@ -62,11 +64,14 @@ class Indexing(QObject):
         self._worker = worker
         self._add_folder: AddFolder | None = None
         self._waiting: deque[Path] = deque()
+        self._parts: dict[Path, frozenset[Path]] = {}  # of those waiting, where not all of it does
         self._folder: Path | None = None
+        self._within: Within = None  # of the folder at hand
         self._task: Task | None = None
         self._progress: Progress | None = None
         self._paused = paused
         self._left_over = left_over
+        self._held = ""
         self._run = 0  # counts runs, so that what a cancelled one still says is not heard
 
     @property
@@ -79,6 +84,7 @@ class Indexing(QObject):
             self._paused,
             prepared,
             self._left_over,
+            self._held,
         )
 
     def start(self, add_folder: AddFolder) -> None:
@@ -91,18 +97,33 @@ class Indexing(QObject):
         self._add_folder = None
         if self._folder is not None:
             self._left_over = self.state.not_searchable
-            self._waiting.appendleft(self._folder)
+            self._put_first(self._folder)
         self._end_run()
         self.changed.emit(self.state)
 
     def add(self, folder: Path) -> None:
-        if folder != self._folder and folder not in self._waiting:
+        self._parts.pop(folder, None)
+        is_at_hand = folder == self._folder and self._within is None
+        if not is_at_hand and folder not in self._waiting:
             self._waiting.append(folder)
+        self._go_on()
+
+    def add_again(self, folder: Path, within: Within) -> None:
+        """For one in which something changed, in these folders of it.
+
+        Where it is at hand it waits as well, for what came after it was looked through.
+        """
+        known = self._parts.pop(folder, None) if folder in self._waiting else frozenset()
+        if folder not in self._waiting:
+            self._waiting.append(folder)
+        if known is not None and within is not None:
+            self._parts[folder] = known | within
         self._go_on()
 
     def forget(self, folder: Path) -> None:
         """Stop with this folder, whether it waits or is at hand."""
         self._waiting = deque(path for path in self._waiting if path != folder)
+        self._parts.pop(folder, None)
         if self._folder == folder:
             self._end_run()
         self._go_on()
@@ -113,8 +134,20 @@ class Indexing(QObject):
             self._task.pause()
         self.changed.emit(self.state)
 
+    def hold(self, why: str, folder: Path | None = None) -> None:
+        """Stand still, with this folder as the next one, until `release` or `resume`."""
+        self._held = why
+        if folder is not None:
+            self._put_first(folder)
+        self.changed.emit(self.state)
+
+    def release(self) -> None:
+        """What held it has changed. A pause of the person's own stays."""
+        self._held = ""
+        self._go_on()
+
     def resume(self) -> None:
-        self._paused, self._left_over = False, 0
+        self._paused, self._left_over, self._held = False, 0, ""
         if self._task is not None:
             self._task.resume()
         self._go_on()
@@ -124,19 +157,26 @@ class Indexing(QObject):
         stopped = [] if self._folder is None else [self._folder]
         stopped += self._waiting
         self._waiting.clear()
-        self._paused, self._left_over = False, 0
+        self._parts.clear()
+        self._paused, self._left_over, self._held = False, 0, ""
         self._end_run()
         self.changed.emit(self.state)
         return stopped
 
+    def _put_first(self, folder: Path) -> None:
+        self._parts.pop(folder, None)
+        self._waiting = deque([folder, *(path for path in self._waiting if path != folder)])
+
     def _go_on(self) -> None:
         add_folder = self._add_folder
-        if add_folder and self._waiting and self._folder is None and not self._paused:
+        is_free = self._folder is None and not self._paused and not self._held
+        if add_folder and self._waiting and is_free:
             folder = self._folder = self._waiting.popleft()
+            within = self._within = self._parts.pop(folder, None)
             self._run += 1
             run = self._run
             self._task = self._worker.run(
-                lambda: add_folder(folder),
+                lambda: add_folder(folder, within),
                 on_item=lambda item: self._advance(run, item),
                 on_done=lambda: self._finish(run),
                 on_error=lambda error: self._fail(run, error),
@@ -162,7 +202,7 @@ class Indexing(QObject):
     def _fail(self, run: int, error: Exception) -> None:
         if run != self._run or self._folder is None:
             return
-        folder = self._folder
+        folder, self._left_over = self._folder, self.state.not_searchable
         self._end_run()
         self.failed.emit(folder, error)
         self._go_on()

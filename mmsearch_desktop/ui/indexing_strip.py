@@ -17,14 +17,14 @@ from PySide6.QtWidgets import (
 
 from mmsearch_desktop.domain import Progress, Stage
 from mmsearch_desktop.ui.theme import plain_label, set_icon
-from mmsearch_desktop.ui.wording import shown
+from mmsearch_desktop.ui.wording import name_of, shown
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
 
     from mmsearch_desktop.ui.indexing import IndexingState
 
-_NARROW_PIXELS = 640  # below: the numbers lie under the words
+_NARROW_PIXELS = 720  # below: the numbers lie under the words
 _STAGES = {
     Stage.SCANNING: "Looking for photos in",
     Stage.EMBEDDING: "Indexing",
@@ -56,12 +56,11 @@ class IndexingStrip(QFrame):
         self.hide()
 
     def show_state(self, state: IndexingState) -> None:
-        self._paused = state.paused
-        self.setVisible(state.has_work or state.paused)
+        self._paused = stands = state.paused or bool(state.held)
+        self.setVisible(state.has_work or stands)
         self.title.setText(shown(_title(state)))
         self.numbers.setText(_numbers(state))
-        purpose = "Resume indexing" if state.paused else "Pause indexing"
-        _prepare(self.pause_button, "resume" if state.paused else "pause", purpose)
+        _prepare(self.pause_button, "resume" if stands else "pause", _purpose(state))
         self.cancel_button.setVisible(state.has_work)
         _show_on(self.bar, state)
 
@@ -100,14 +99,22 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def _purpose(state: IndexingState) -> str:
+    if state.held and not state.paused:
+        return "Try again now"
+    return "Resume indexing" if state.paused else "Pause indexing"
+
+
 def _title(state: IndexingState) -> str:
     folders = "1 folder" if state.waiting == 1 else f"{state.waiting} folders"
     waiting = f", {folders} waiting" if state.waiting else ""
     if state.folder is None:
+        if state.held and not state.paused:
+            return f"Paused: {state.held}"
         if state.paused:
             return f"Indexing is paused{waiting}"
         return f"Waiting for the model: {folders} to be indexed"
-    name = state.folder.name or str(state.folder)
+    name = name_of(state.folder)
     if state.paused:
         return f"Paused: {name}{waiting}"
     stage = state.progress.stage if state.progress else Stage.SCANNING

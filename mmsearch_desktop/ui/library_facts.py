@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from mmsearch_desktop.ui.background import Worker
 
 _PATIENCE_MS = 1000
+_DRIVES_MS = 5000  # how often it is looked whether drives have come or gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,20 @@ class FactsReader(QObject):
         self._again = False
         self._later = QTimer(self, singleShot=True, interval=_PATIENCE_MS)
         self._later.timeout.connect(self.now)
+        self._away: list[int] = []
+        self._looking = False
+        self.drives = QTimer(self, interval=_DRIVES_MS)
+        self.drives.timeout.connect(self._look_at_drives)
 
     def start(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self.now()
+        self.drives.start()
 
     def stop(self) -> None:
         self._catalogue = None
         self._later.stop()
+        self.drives.stop()
 
     def soon(self) -> None:
         """Within a second, however often this is called."""
@@ -65,21 +73,40 @@ class FactsReader(QObject):
         self._reading = True
         self._worker.call(lambda: _facts(catalogue), on_result=self._tell, on_error=self._fail)
 
+    def _look_at_drives(self) -> None:
+        """Where one has come or gone, everything is read again."""
+        catalogue = self._catalogue
+        if catalogue is not None and not self._looking:
+            self._looking = True
+            self._worker.call(catalogue.away, self._compare, self._fail)
+
+    def _compare(self, away: list[int]) -> None:
+        self._looking = False
+        if away != self._away:
+            self.now()
+
     def _tell(self, facts: LibraryFacts) -> None:
         self._reading = False
+        self._away = sorted(facts.away)
         self.read.emit(facts)
         if self._again:
             self._again = False
             self.now()
 
     def _fail(self, error: Exception) -> None:
-        self._reading = self._again = False
+        self._reading = self._again = self._looking = False
         self.failed.emit(error)
 
 
 def _facts(catalogue: Catalogue) -> LibraryFacts:
     return LibraryFacts(
-        folders=tuple(catalogue.folders()),
+        folders=tuple(_with_new_place(folder, catalogue) for folder in catalogue.folders()),
         photos=catalogue.photo_count(),
         problems=tuple(catalogue.problems()),
     )
+
+
+def _with_new_place(folder: Folder, catalogue: Catalogue) -> Folder:
+    if folder.connected or not folder.photos:
+        return folder
+    return dataclasses.replace(folder, moved_to=catalogue.moved_to(folder.id))

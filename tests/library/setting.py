@@ -25,7 +25,7 @@ class Setting:
         self.embedder = ColourEmbedder()
         self.index = MemoryIndex(self.embedder.space)
         self.photos = folder / "photos"
-        self.photos.mkdir()
+        self.photos.mkdir(exist_ok=True)
 
     def write(self, name: str, colour: str = "red", width: int = 8) -> Path:
         return write_photo(self.photos / name, colour, (width, 8))

@@ -18,6 +18,7 @@ PACKAGES = ("pymilvus", "numpy", "pillow", "pillow-heif", "filelock", "platformd
 FOR_TESTS = ("pytest", "hypothesis", "psutil")
 TESTS = (
     "tests/library/test_vectors.py",
+    "tests/library/test_index_check.py",
     "tests/library/test_stores.py",
     "tests/library/test_ingest.py",
     "tests/library/test_ingest_failures.py",

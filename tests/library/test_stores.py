@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mmsearch_desktop.domain import (
     LibraryBusy,
-    LibraryDamaged,
     LibraryProblem,
     NoSpace,
     Preparation,
@@ -39,6 +38,7 @@ def test_a_second_one_is_told_that_the_first_is_open(tmp_path: Path) -> None:
         Library(tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert "close it first" in str(caught.value)
+    assert f"(process {os.getpid()})" in str(caught.value)
     Library(tmp_path).close()
 
 
@@ -76,28 +76,6 @@ def test_a_folder_that_cannot_be_written_is_named() -> None:
         Library(Path("/proc/library"))
     with pytest.raises(LibraryProblem, match=r"/proc/\d+/task cannot be written"):
         Library(Path("/proc/self/task"))
-
-
-def test_a_damaged_catalogue_leaves_the_library_unlocked(tmp_path: Path) -> None:
-    (tmp_path / "catalogue.sqlite").write_bytes(b"nonsense" * 1000)
-    for _ in range(2):
-        with pytest.raises(LibraryDamaged, match=r"catalogue\.sqlite"):
-            Library(tmp_path)
-
-
-@pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_bytes(b"")])
-def test_a_catalogue_that_is_gone_is_told(
-    lose: Callable[[Path], object], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with Library(tmp_path) as library:
-        (library.folder / "index").mkdir()
-        catalogue = library.catalogue.path
-    Library(tmp_path).close()
-    assert not caplog.records
-    lose(catalogue)
-    with Library(tmp_path) as library:
-        assert library.catalogue.photo_count() == 0
-    assert f"{catalogue} is gone" in caplog.text
 
 
 def test_a_disk_that_is_nearly_full_is_told(tmp_path: Path) -> None:

@@ -45,8 +45,30 @@ FOUND = Progress(Stage.SCANNING, 1204)
             "Indexing is paused",
             "180 not searchable yet",
         ),
+        (
+            IndexingState(
+                waiting=1, prepared=True, left_over=9, held="the disk is full. Free 7 MB"
+            ),
+            "Paused: the disk is full. Free 7 MB",
+            "9 not searchable yet",
+        ),
+        (
+            IndexingState(waiting=1, paused=True, prepared=True, held="the disk is full"),
+            "Indexing is paused, 1 folder waiting",
+            "",
+        ),
     ],
-    ids=["runs", "others wait", "paused", "looks", "no model", "paused in an earlier run", "idle"],
+    ids=[
+        "runs",
+        "others wait",
+        "paused",
+        "looks",
+        "no model",
+        "paused in an earlier run",
+        "idle",
+        "held",
+        "both",
+    ],
 )
 def test_where_it_stands_is_said(
     state: IndexingState, title: str, numbers: str, qapp: object
