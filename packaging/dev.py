@@ -4,6 +4,9 @@
     python3 packaging/dev.py run [-- ARGUMENTS]     the window, or a command of the app
     python3 packaging/dev.py test [-- ARGUMENTS]    checks and tests (arguments go to pytest)
     python3 packaging/dev.py bench [-- ARGUMENTS]   benchmarks (arguments choose some by name)
+    python3 packaging/dev.py package [ARGUMENTS]    the packaged app and its installer (see --help)
+    python3 packaging/dev.py sample STEP            makes the sample model: pool, train, export,
+                                                    gallery, evaluate or photos (see --help of each)
     python3 packaging/dev.py setup                  the set-up alone
 
 Standard library only. Makes `.venv` beside pyproject.toml with the versions that
@@ -24,6 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+PACKAGE_VENV = ROOT / ".venv-package"  # what is installed there is what the bundle may hold
 CONSTRAINTS = ROOT / "packaging" / "constraints.txt"
 OLDEST, NEWEST = (3, 11), (3, 13)
 
@@ -63,6 +67,8 @@ TEST_PROGRAMS = {
     "openbox": "openbox",
     "import": "imagemagick",
 }
+PACKAGE_PROGRAMS = {"objdump": "binutils", "dpkg-deb": "dpkg"}
+SAMPLE_STEPS = ("pool", "train", "export", "gallery", "evaluate", "photos")
 CHECKS = (
     ("style", ["ruff", "check", "."]),
     ("format", ["ruff", "format", "--check", "."]),
@@ -82,11 +88,12 @@ def main(arguments: list[str] | None = None) -> int:
         _check_python()
         if options.command == "run":
             _check_display(rest)
+        if options.command == "package":
+            return _package(rest)
         _check_system(tests=options.command == "test")
         _install(tests=options.command in ("test", "bench"))
-        return {"setup": _say_ready, "run": _run, "test": _test, "bench": _bench}[options.command](
-            rest
-        )
+        commands = {"setup": _say_ready, "run": _run, "test": _test, "bench": _bench}
+        return {**commands, "sample": _sample}[options.command](rest)
     except SetupError as error:
         print(f"dev.py: {error}", file=sys.stderr)
         return 1
@@ -98,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=("setup", "run", "test", "bench"))
+    parser.add_argument("command", choices=("setup", "run", "test", "bench", "sample", "package"))
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="after --: passed on")
     return parser
 
@@ -114,7 +121,7 @@ def _check_python() -> None:
 
 def _check_display(arguments: list[str]) -> None:
     """Refuse to open a window where there is no screen; commands need none."""
-    commands = {"index", "search", "judge", "embed", "models", "doctor"}
+    commands = {"demo", "index", "search", "judge", "evaluate", "embed", "models", "doctor"}
     commands |= {"--help", "-h", "--version"}
     if commands.intersection(arguments) or not sys.platform.startswith("linux"):
         return
@@ -125,14 +132,14 @@ def _check_display(arguments: list[str]) -> None:
         )
 
 
-def _check_system(*, tests: bool) -> None:
+def _check_system(*, tests: bool, packaging: bool = False) -> None:
     """See that the system has what Qt (and venv) needs; install it as root on Debian."""
     if not sys.platform.startswith("linux"):
         return
     missing = [] if _venv_can_be_made() else ["python3-venv"]
     missing += [package for name, package in WINDOW_LIBRARIES.items() if not _loads(name)]
-    if tests:
-        missing += [package for name, package in TEST_PROGRAMS.items() if not shutil.which(name)]
+    programs = (TEST_PROGRAMS if tests else {}) | (PACKAGE_PROGRAMS if packaging else {})
+    missing += [package for name, package in programs.items() if not shutil.which(name)]
     if missing:
         _install_debian(missing)
 
@@ -245,6 +252,53 @@ def _test(arguments: list[str]) -> int:
 
 def _bench(arguments: list[str]) -> int:
     return subprocess.call([str(_python()), "-m", "tests.benchmarks", *arguments], cwd=ROOT)
+
+
+def _sample(arguments: list[str]) -> int:
+    """One step of making the sample model, with its own arguments."""
+    if not arguments or arguments[0] not in SAMPLE_STEPS:
+        raise SetupError(f"say which step: sample {' | '.join(SAMPLE_STEPS)}")
+    paths = {**os.environ, "PYTHONPATH": str(ROOT / "packaging")}
+    command = [str(_python()), "-m", f"sample_model.{arguments[0]}", *arguments[1:]]
+    return subprocess.call(command, cwd=ROOT, env=paths)
+
+
+def _package(arguments: list[str]) -> int:
+    """Build in an environment of its own, with the torch that `--torch` names."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--torch", default="cpu" if sys.platform.startswith("linux") else "plain")
+    torch = parser.parse_known_args(arguments)[0].torch
+    _check_system(tests=False, packaging=True)
+    python = _install_for_packaging(torch)
+    paths = {**os.environ, "PYTHONPATH": str(ROOT / "packaging"), "PYTHONHASHSEED": "0"}
+    return subprocess.call([str(python), "-m", "bundle", *arguments], cwd=ROOT, env=paths)
+
+
+def _install_for_packaging(torch: str) -> Path:
+    """The Python that builds. `torch`: the ending of its version, as in 2.13.0+cpu, or plain."""
+    python = PACKAGE_VENV / _python().relative_to(VENV)
+    stamp, wanted = PACKAGE_VENV / "installed.txt", f"{_fingerprint()} {torch}"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    print(f"Making {PACKAGE_VENV.name} anew (some minutes) …", flush=True)
+    remake = [sys.executable, "-m", "venv", "--clear", str(PACKAGE_VENV)]
+    _call(remake, "the virtual environment was not made")
+    torch_version = _pinned("torch") + ("" if torch == "plain" else f"+{torch}")
+    remedy = (
+        f"packages could not be installed; pip's message is above. If it is torch {torch_version}"
+        " that is not found: packaging/README.md says where pip is to look for it"
+    )
+    pins = ["--disable-pip-version-check", "--constraint", str(CONSTRAINTS)]
+    pip = [str(python), "-m", "pip", "install", "--quiet", *pins]
+    _call([*pip, "setuptools", f"torch=={torch_version}"], remedy)
+    _call([*pip, "--no-build-isolation", "--editable", f"{ROOT}[package]"], remedy)
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _pinned(package: str) -> str:
+    lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
+    return next(line.partition("==")[2] for line in lines if line.startswith(f"{package}=="))
 
 
 if __name__ == "__main__":

@@ -100,3 +100,32 @@ def test_arguments_after_the_dashes_go_on(
     monkeypatch.setattr(dev.subprocess, "call", call)
     assert dev.main(["run", "--", "index", str(tmp_path)]) == 0
     assert seen[0][1:] == ["-m", "mmsearch_desktop", "index", str(tmp_path)]
+
+
+def test_packaging_has_an_environment_of_its_own(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the torch that is named; the second time nothing is installed again."""
+    monkeypatch.setattr(dev, "PACKAGE_VENV", tmp_path / ".venv-package")
+    monkeypatch.setattr(dev, "_check_system", lambda **_: None)
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "constraints.txt").write_text("numpy==2.4.6\ntorch==2.13.0\n")
+    seen: list[list[str]] = []
+
+    def call(command: list[str], **_: object) -> int:
+        seen.append(command)
+        (tmp_path / ".venv-package").mkdir(exist_ok=True)
+        return 0
+
+    monkeypatch.setattr(dev.subprocess, "call", call)
+    assert dev.main(["package", "--torch", "cu130", "--no-installer"]) == 0
+    made, torch, rest, build = seen
+    assert made[-1] == str(tmp_path / ".venv-package")
+    assert "torch==2.13.0+cu130" in torch
+    assert rest[-1].endswith("[package]")
+    assert build[1:] == ["-m", "bundle", "--torch", "cu130", "--no-installer"]
+    assert str(tmp_path / ".venv-package") in build[0]
+    assert dev.main(["package", "--torch", "cu130"]) == 0
+    assert len(seen) == 5, "installed once"
+    assert dev.main(["package", "--torch", "plain"]) == 0
+    assert "torch==2.13.0" in seen[6], "another torch makes it anew"
