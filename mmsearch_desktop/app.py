@@ -12,27 +12,30 @@ import os
 import signal
 import socket
 import sys
-from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QMessageLogContext, QSocketNotifier, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
-from mmsearch_desktop import __version__, settings
+from mmsearch_desktop import __version__, doctor, settings
+from mmsearch_desktop.search.samples import find_samples
+from mmsearch_desktop.ui import crash_report
+from mmsearch_desktop.ui.crash_desk import CrashDesk
+from mmsearch_desktop.ui.crash_log import Logs, log_folder
 from mmsearch_desktop.ui.desktop import Desktop
 from mmsearch_desktop.ui.engine import Engine, Services, standard_services
 from mmsearch_desktop.ui.main_window import MainWindow
+from mmsearch_desktop.ui.neighbours import Neighbours
+from mmsearch_desktop.ui.pictures_in import Given
 from mmsearch_desktop.ui.preferences import Overrides, Preferences
 from mmsearch_desktop.ui.theme import Appearance, application_icon
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import FrameType, TracebackType
+    from types import FrameType
 
-_log = logging.getLogger("mmsearch.app")
 _qt_log = logging.getLogger("mmsearch.qt")
-_LOG_BYTES = 1_000_000
 # Looking through all objects for garbage takes 0.3 s with a library of 100,000 photos, in which the
 # window stands still. Most garbage dies young; the rest is let lie for longer than Python would.
 _GARBAGE = (10_000, 50, 1000)
@@ -52,25 +55,48 @@ class Options(Protocol):
     judge: str | None
     offline: bool
     folders: list[Path]
+    paths: list[Path]  # folders to add, a picture to search with
 
 
 def run(options: Options) -> int:
     """Show the window until it is closed. The exit status."""
-    _write_log(settings.data_folder() / "log.txt")
+    logs = Logs(log_folder())
+    logs.start()
+    last_crash = logs.last_crash(lambda: crash_report.about_program(doctor.PACKAGES))
+    logs.watch_for_native_crashes()
+    try:
+        return _run(options, logs, last_crash)
+    finally:
+        logs.end()
+
+
+def _run(options: Options, logs: Logs, last_crash: Path | None) -> int:
     gc.set_threshold(*_GARBAGE)
     messages = QtMessages()
     qInstallMessageHandler(messages)
     application = make_application()
     messages.window_is_possible()
-    window = make_window(application, options, standard_services(settings.models_folder()))
-    sys.excepthook = _telling_hook(window.report)
+    crashes = CrashDesk(logs, Desktop(), doctor.PACKAGES)
+    stop_hearing = crashes.install()
+    try:
+        window = make_window(application, options, standard_services(settings.models_folder()))
+    except Exception as error:  # noqa: BLE001 the border: without a window, this is all there is
+        crashes.tell_at_the_end(error)
+        return 1
     stop_watching = _close_on_signals(window.close)
     window.show()
+    crashes.show_on(window)
+    crashes.quit_wanted.connect(lambda: application.exit(1))
+    if last_crash is not None:
+        crashes.tell_of_last_time(last_crash)
     window.start()
+    if options.paths:
+        window.receive(Given(paths=tuple(options.paths)))
     try:
         return application.exec()
     finally:
         stop_watching()
+        stop_hearing()
         gc.freeze()  # or Python searches all that torch made for garbage, for a second or more
 
 
@@ -91,14 +117,18 @@ def make_window(application: QApplication, options: Options, services: Services)
         Overrides(options.library, options.embedder, options.offline, options.judge),
         save=settings.save,
     )
-    return MainWindow(
-        Engine(services),
+    engine = Engine(services)
+    window = MainWindow(
+        engine,
         preferences,
         Appearance(application, stored.theme),
         Desktop(),
         models_folder=settings.models_folder(),
         folders=options.folders,
+        samples=find_samples(),
     )
+    Neighbours(window, engine, preferences, [*options.folders, *options.paths])
+    return window
 
 
 class QtMessages:
@@ -141,21 +171,6 @@ class QtMessages:
         os._exit(status)
 
 
-def _telling_hook(
-    tell: Callable[[Exception], None],
-) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
-    """For `sys.excepthook`: log what nobody caught, and show it in the window."""
-
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if not isinstance(error, Exception):
-            sys.__excepthook__(kind, error, trace)
-            return
-        _log.error("not caught", exc_info=(kind, error, trace))
-        tell(error)
-
-    return hook
-
-
 def _close_on_signals(close: Callable[[], object]) -> Callable[[], None]:
     """Ctrl+C and a polite kill close the window in its own order. Returns how to undo it.
 
@@ -188,16 +203,3 @@ def _close_on_signals(close: Callable[[], object]) -> Callable[[], None]:
 
 def _heard(_number: int, _frame: FrameType | None) -> None:
     """Python's part of a signal, where Qt does the rest."""
-
-
-def _write_log(path: Path) -> None:
-    """Warnings and errors go to a file as well, where that can be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, delay=True)
-    except OSError as error:
-        _log.warning("%s cannot be written (%s); nothing is logged to a file", path, error)
-        return
-    handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(handler)

@@ -17,6 +17,7 @@ Without a command, the window opens."""
 _INDEX_JSON = """\
 With --json: {"photos", "indexed", "unchanged", "moved", "removed", "unreadable": [{"path",
 "reason"}], "seconds"}. Over several folders these are sums, and "folders" lists the same for each
+folder, with its path as "folder". With --watch a line more for each change: the same of one
 folder, with its path as "folder"."""
 _SEARCH_JSON = """\
 With --json: {"hits": [{"rank", "path", "score"}]}, best first. Photos with the same content are
@@ -28,6 +29,10 @@ _JUDGE_JSON = """\
 With --json: {"hits": [{"rank", "path", "retrieval_rank", "judgement", "rationale"}]}, best first.
 The parts are those of search --rerank; the retrieval rank is the place in the order given."""
 
+_DEMO = """\
+Your own library is left alone: the photos are indexed in a folder that is thrown away, or in the
+library that --library names. Below each hit stand the model's similarities to the words, to the
+picture, and to both read together."""
 _EVALUATE = """\
 SET is a CSV file with the columns words,picture,wanted (several wanted files: separated by
 semicolons), or the folder of CIRCO, CIRR or FashionIQ, whose validation part is read. Four columns
@@ -38,14 +43,21 @@ With --json: {"set", "embedder", "model", "revision", "preparation", "wording", 
 "sum", "words", "picture"}]}], "mean", "left_out": [{"path", "reason"}], "notices"}; each of the
 four is null or {"mean", "standard_error", "queries"}, from 0 to 1."""
 
+_REMOVE_INDEX = f"""\
+NAME is a key, a name or a title from the list of {PROGRAM} models. Frees what the library keeps of
+its photos for that model. The photos stay, and so does the model; the one in use is not removed."""
+
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """`.command` (None: the window), `.library`, `.embedder`, `.offline`, and the command's own.
 
-    For the window also `.folders`, those to index once it is open.
+    For the window also `.folders`, those to index once it is open, and `.paths`, folders and
+    pictures to be taken as if they were dropped on it.
     """
     parser = _parser()
     options = parser.parse_args(argv)
+    if not options.self_test and (options.on_screen or options.screenshot):
+        parser.error("--on-screen and --screenshot belong to --self-test")
     if options.command == "search" and options.text is None and options.image is None:
         parser.error("search needs --text WORDS, --image FILE, or both")
     if options.command == "judge" and options.text is None and options.image is None:
@@ -53,6 +65,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if options.command == "embed" and options.text is None and options.image is None:
         parser.error("embed needs --text WORDS, --image FILE, or both")
     return options
+
+
+def grammar() -> argparse.ArgumentParser:
+    """The whole of it: the manual page and the shells' completion are made from this."""
+    return _parser()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,6 +85,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="open the window and index this folder (may be repeated)",
     )
+    parser.add_argument(
+        "--open",
+        dest="paths",
+        nargs="*",
+        action="extend",
+        type=_path,
+        metavar="PATH",
+        help="open the window as if these were dropped on it: folders are added, a picture is"
+        " searched with",
+    )
+    _add_self_test(parser)
     _add_judge_choice(parser)
     _add_common(parser)
     parser.set_defaults(
@@ -76,9 +104,11 @@ def _parser() -> argparse.ArgumentParser:
         judge=None,
         offline=False,
         folders=[],
+        paths=[],
         kept="Nothing was changed.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_demo(commands)
     _add_index(commands)
     _add_search(commands)
     _add_judge(commands)
@@ -87,6 +117,22 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_doctor(commands)
     return parser
+
+
+def _add_self_test(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("self-test")
+    group.add_argument(
+        "--self-test",
+        action="store_true",
+        help="do the main job once with sample photos, in a folder that is thrown away, and say"
+        " how each step went; --embedder and --judge take the place of the sample models",
+    )
+    group.add_argument(
+        "--on-screen", action="store_true", help="show its window (default: drawn unseen)"
+    )
+    group.add_argument(
+        "--screenshot", type=_path, metavar="FILE", help="keep its picture of the window there"
+    )
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -116,6 +162,17 @@ def _command(commands: Any, name: str, about: str, epilog: str = "") -> Any:
     return parser
 
 
+def _add_demo(commands: Any) -> None:
+    parser = _command(
+        commands, "demo", "search the sample photos with the sample model: nothing is downloaded",
+        _DEMO,
+    )  # fmt: skip
+    parser.add_argument(
+        "--hits", type=_at_least_one, default=5, metavar="N",
+        help="how many to show of each question (default: 5)",
+    )  # fmt: skip
+
+
 def _add_index(commands: Any) -> None:
     parser = _command(
         commands, "index", "add folders of photos to the library, or bring them up to date",
@@ -123,6 +180,12 @@ def _add_index(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("folders", nargs="+", type=_path, metavar="FOLDER")
     parser.add_argument("--json", action="store_true", help="the summary as JSON")
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="then stay, and take in what comes, changes or goes, until Ctrl+C; the library is in"
+        " use meanwhile",
+    )
     parser.set_defaults(
         kept="What was indexed so far is kept; the same command goes on from there."
     )
@@ -284,6 +347,11 @@ def _add_models(commands: Any) -> None:
     taken = _command(actions, "import", "take a model from a folder you have")
     _add_name_to_bring(taken)
     taken.add_argument("folder", type=_path, metavar="FOLDER")
+    remove = _command(
+        actions, "remove-index", "free what the library keeps for a model no longer searched with",
+        _REMOVE_INDEX,
+    )  # fmt: skip
+    remove.add_argument("name", metavar="NAME")
     verify = _command(actions, "verify", "check the files of one model, or of all here")
     verify.add_argument("name", nargs="?", metavar="NAME")
 

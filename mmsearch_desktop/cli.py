@@ -1,4 +1,4 @@
-"""The same work without a window: index, search, judge, evaluate, embed, models, doctor.
+"""The same work without a window: demo, index, search, judge, evaluate, embed, models, doctor.
 
 Standard output carries data only; progress, notices and errors go to standard error. Exit status:
 0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl+C, 141 nobody reads the output any more.
@@ -16,7 +16,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch_desktop import arguments, evaluation_commands, judging_commands, settings
+from mmsearch_desktop import (
+    arguments,
+    demo_command,
+    evaluation_commands,
+    judging_commands,
+    settings,
+    spaces_commands,
+    watch_command,
+)
 from mmsearch_desktop.domain import (
     Embedder,
     Hit,
@@ -84,17 +92,47 @@ def _index(options: argparse.Namespace) -> int:
     _check_folders(options.folders)
     summaries: dict[Path, IndexSummary] = {}
     with _opened(options) as (library, index, embedder):
-        for folder in options.folders:
+        spaces_commands.remember(library, embedder, _embedder_choice(options))
+
+        def bring_up_to_date(folder: Path) -> None:
             last = watched(add_folder(folder, library, index, embedder), "photos")
             if last is not None and last.summary is not None:
                 summaries[folder] = last.summary
+
+        def take_in(folder: Path) -> None:
+            before = summaries.get(folder)
+            bring_up_to_date(folder)
+            _put_change(folder, before, summaries[folder], options)
+
+        for folder in options.folders:
+            bring_up_to_date(folder)
+        _put_summaries(summaries, options)
+        if options.watch:
+            watch_command.keep_watching(options.folders, library.folder, take_in)
+    return 0
+
+
+def _put_summaries(summaries: Mapping[Path, IndexSummary], options: argparse.Namespace) -> None:
     for folder, summary in summaries.items():
         if not options.json:
             _put_summary(folder, summary)
         _tell_if_empty(folder, summary)
     if options.json:
         put_json(_index_json(summaries))
-    return 0
+    sys.stdout.flush()
+
+
+def _put_change(
+    folder: Path, before: IndexSummary | None, now: IndexSummary, options: argparse.Namespace
+) -> None:
+    """Nothing where all is as it was."""
+    same_problems = before is not None and before.unreadable == now.unreadable
+    if same_problems and not (now.indexed or now.moved or now.removed):
+        return
+    if options.json:
+        put_json({"folder": str(folder)} | _summary_json(now))
+    else:
+        _put_summary(folder, now)
 
 
 def _check_folders(folders: Iterable[Path]) -> None:
@@ -250,17 +288,24 @@ def _models(options: argparse.Namespace) -> int:
 
 def _models_list(options: argparse.Namespace) -> int:
     from mmsearch_desktop.models.judge_offers import JUDGES
-    from mmsearch_desktop.models.offers import OFFERS
+    from mmsearch_desktop.models.offers import OFFERS, SAMPLE, installed
 
     chosen = _embedder_choice(options)
     put("To search with:")
-    for offer in OFFERS:
+    shipped = [SAMPLE] if installed(SAMPLE, settings.models_folder()) else []
+    for offer in (*OFFERS, *shipped):
         mark = ", in use" if offer.name == chosen else ""
         _put_offer(offer, mark, f"{offer.dimensions} dimensions; words in {offer.languages}")
     put("To judge what was found, with --rerank:")
     for offer in JUDGES:
         _put_offer(offer, "", f"words in {offer.languages}")
+    spaces_commands.put_spaces(_library_folder(options), chosen)
     return 0
+
+
+def _remove_index(options: argparse.Namespace) -> int:
+    chosen = _embedder_choice(options)
+    return spaces_commands.remove_index(options.name, _library_folder(options), chosen)
 
 
 def _put_offer(offer: Offer, mark: str, about: str) -> None:
@@ -362,6 +407,7 @@ def _opened(options: argparse.Namespace) -> Iterator[tuple[Library, VectorIndex,
     place_of(_embedder_choice(options), settings.models_folder())  # else no library is made
     with Library(_library_folder(options)) as library:
         library.require_space()  # said without waiting for the model
+        library.thumbnails.limit_bytes = settings.load().thumbnails_bytes
         embedder = _embedder(options)
         with _index_of(library, embedder) as index:
             yield library, index, embedder
@@ -390,9 +436,11 @@ def _embedder_choice(options: argparse.Namespace) -> str:
 
 
 def _embedder(options: argparse.Namespace, preparation: Preparation = Preparation.APP) -> Embedder:
-    from mmsearch_desktop.models.offers import open_embedder
+    from mmsearch_desktop.models.offers import SAMPLE_LABEL, is_sample, open_embedder
 
     choice = _embedder_choice(options)
+    if is_sample(choice):
+        tell(SAMPLE_LABEL)
     with busy("Opening the model"):
         return open_embedder(
             choice, models_folder=settings.models_folder(), preparation=preparation, window=False
@@ -400,6 +448,7 @@ def _embedder(options: argparse.Namespace, preparation: Preparation = Preparatio
 
 
 _COMMANDS: dict[str, _Command] = {
+    "demo": demo_command.demo,
     "index": _index,
     "search": _search,
     "judge": _judge,
@@ -409,6 +458,7 @@ _COMMANDS: dict[str, _Command] = {
     "doctor": _doctor,
 }
 _MODEL_ACTIONS: dict[str, _Command] = {
+    "remove-index": _remove_index,
     "list": _models_list,
     "download": _download,
     "import": _import,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PACKAGES = (
     "torch", "transformers", "tokenizers", "safetensors", "PySide6-Essentials", "pymilvus",
     "milvus-lite", "numpy", "pillow", "pillow-heif", "msgpack", "httpx", "filelock",
-    "platformdirs", "rich",
+    "platformdirs", "rich", "watchfiles",
 )  # fmt: skip
 _SPACE_NEEDED_BYTES = 500_000_000  # below it the index is not written to
 _SPACE_WANTED_BYTES = 3_000_000_000  # a model and some ten thousand photos
@@ -209,7 +209,7 @@ def _device() -> Check:
 
 def check_embedder(choice: str, models_folder: Path) -> Check:
     """Whether the files are there; they are not read."""
-    from mmsearch_desktop.models.offers import installed, layout_of, offer_named
+    from mmsearch_desktop.models.offers import OFFERS, SAMPLE, installed, layout_of, offer_named
 
     if os.path.isdir(choice):  # noqa: PTH112 - raises nothing
         try:
@@ -218,11 +218,11 @@ def check_embedder(choice: str, models_folder: Path) -> Check:
             return Check("embedder", State.WRONG, str(error), "Choose another with --embedder.")
         return Check("embedder", State.OK, f"the files in {choice} will be used")
     try:
-        offer = offer_named(choice)
+        offer = offer_named(choice, (*OFFERS, SAMPLE))
     except ModelProblem as error:
         return Check("embedder", State.WRONG, str(error), "Choose another with --embedder NAME.")
     if installed(offer, models_folder):
-        return Check("embedder", State.OK, f"{choice} is in {models_folder / choice}")
+        return Check("embedder", State.OK, f"{choice} is in {offer.folder(models_folder)}")
     return Check(
         "embedder",
         State.WRONG,
@@ -248,6 +248,8 @@ def check_library(folder: Path) -> Iterator[Check]:
     try:
         with Library(folder) as library:
             yield _counts(folder, library)
+            for notice in library.notices:
+                yield Check("library", State.WARNING, notice)
             yield from _indexes(library)
     except LibraryBusy as error:
         remedy = "Close the other program (the window, or another command) to have it examined."

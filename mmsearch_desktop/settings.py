@@ -47,12 +47,16 @@ class Settings:
 
     library: str = ""  # folder of the library; "" = the default one
     embedder: str = "bge-visualized-base-en"  # a name in models/offers.py, or a folder
+    next_embedder: str = ""  # is being prepared, and is searched with once all photos are in it
+    preparing_paused: bool = False  # survives a restart
     offline: bool = False  # True: nothing is ever fetched, even when asked for
     mode: Mode = Mode.COMPOSED
     limit: int = 50
     show_query_picture: bool = False
     thumbnail_pixels: int = 180  # side of a cell's picture in the window
+    thumbnails_gigabytes: int = 2  # that they may take on the disk; 1 GB is of 50,000 photos
     theme: Theme = Theme.SYSTEM
+    watch_folders: bool = True  # new and changed photos are noticed while the program runs
     indexing_paused: bool = False  # survives a restart
     indexing_left_over: int = 0  # photos found but not searchable when it was paused
     judging: JudgingWhen = JudgingWhen.QUICK
@@ -67,6 +71,10 @@ class Settings:
     @property
     def library_folder(self) -> Path:
         return Path(self.library).expanduser() if self.library else data_folder() / "library"
+
+    @property
+    def thumbnails_bytes(self) -> int:
+        return max(1, self.thumbnails_gigabytes) * 10**9
 
 
 def data_folder() -> Path:

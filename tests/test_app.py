@@ -18,6 +18,8 @@ from PySide6.QtCore import QMessageLogContext, QTimer, QtMsgType
 from PySide6.QtWidgets import QApplication
 
 from mmsearch_desktop import app
+from mmsearch_desktop.search.samples import find_samples
+from mmsearch_desktop.ui.crash_log import Logs
 from mmsearch_desktop.ui.engine import standard_services
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Options:
     judge: str | None = None
     offline: bool = False
     folders: list[Path] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -54,6 +57,7 @@ _HEAVY = """
 import json, sys
 from PySide6.QtWidgets import QApplication
 from mmsearch_desktop import app
+from mmsearch_desktop.ui.crash_log import Logs
 from mmsearch_desktop.ui.engine import standard_services
 from tests.test_app import Options
 from pathlib import Path
@@ -82,19 +86,10 @@ def test_nothing_heavy_is_imported_before_the_window_shows(tmp_path: Path) -> No
 
 def test_without_weights_the_window_starts_and_says_so(window: MainWindow, qtbot: QtBot) -> None:
     window.start()
-    qtbot.waitUntil(lambda: window.parts.pages.currentWidget() is window.parts.models_page)
-    assert window.parts.status.model.text() == "No model"
-
-
-def test_an_error_that_nobody_caught_is_shown_and_logged(
-    window: MainWindow, caplog: pytest.LogCaptureFixture
-) -> None:
-    hook = app._telling_hook(window.report)
-    error = ValueError("seven is not even")
-    with caplog.at_level(logging.ERROR, "mmsearch.app"):
-        hook(ValueError, error, None)
-    assert "seven is not even" in window.parts.messages.text.text()
-    assert "not caught" in caplog.text
+    qtbot.waitUntil(lambda: window.parts.status.model.text() == "No model")
+    parts = window.parts
+    first = parts.models_page if find_samples() is None else parts.drop_zone
+    qtbot.waitUntil(lambda: parts.pages.currentWidget() is first)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signal")
@@ -152,27 +147,6 @@ def test_what_qt_says_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_errors_are_written_to_a_log_of_bounded_size(tmp_path: Path) -> None:
-    root = logging.getLogger()
-    before = list(root.handlers)
-    try:
-        app._write_log(tmp_path / "data" / "log.txt")
-        logging.getLogger("mmsearch.test").warning("a drive is away")
-        assert "a drive is away" in (tmp_path / "data" / "log.txt").read_text(encoding="utf-8")
-    finally:
-        for handler in set(root.handlers) - set(before):
-            root.removeHandler(handler)
-            handler.close()
-
-
-def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    in_the_way = tmp_path / "file"
-    in_the_way.write_text("", encoding="utf-8")
-    before = list(logging.getLogger().handlers)
-    app._write_log(in_the_way / "log.txt")
-    assert logging.getLogger().handlers == before
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signal")
 def test_the_whole_program_runs_and_ends_when_asked(tmp_path: Path) -> None:
     code = (
@@ -195,3 +169,60 @@ def test_the_whole_program_runs_and_ends_when_asked(tmp_path: Path) -> None:
         _, said = program.communicate(timeout=60)
     assert (program.returncode, said) == (0, "")
     assert (tmp_path / "settings.json").is_file()
+    assert list((tmp_path / "logs").iterdir()) == []  # nothing was wrong, and it ended in order
+
+
+_CRASHES = """
+import ctypes, sys, threading, time
+from pathlib import Path
+from mmsearch_desktop import app
+from tests.test_app import Options
+def crash():
+    while not Path(sys.argv[1]).is_file():
+        time.sleep(0.05)
+    ctypes.string_at(0)
+threading.Thread(target=crash, daemon=True).start()
+app.run(Options(offline=True))
+"""
+
+
+def test_a_native_crash_of_the_window_is_reported_by_the_next_one(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    done = subprocess.run(
+        [sys.executable, "-c", _CRASHES, str(data / "library" / "catalogue.sqlite")],
+        cwd=_PROJECT,
+        env=os.environ | {"MMSEARCH_DESKTOP_DATA": str(data)},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    logs = Logs(data / "logs")
+    report = logs.last_crash(lambda: ["about"])
+    assert report is not None
+    text = report.read_text(encoding="utf-8")
+    assert "in crash" in text
+    assert 'File "mmsearch_desktop/app.py"' in text  # the window's thread, shortened
+
+
+def test_a_window_that_cannot_be_made_ends_the_program_with_a_report(tmp_path: Path) -> None:
+    code = (
+        "from mmsearch_desktop import app\n"
+        "class Broken: library = embedder = judge = None\n"  # without the rest of the options
+        "raise SystemExit(app.run(Broken()))\n"
+    )
+    program = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=_PROJECT,
+        env=os.environ | {"MMSEARCH_DESKTOP_DATA": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with program:
+        log = tmp_path / "logs" / "log.txt"
+        while not log.is_file() and program.poll() is None:
+            time.sleep(0.05)
+        still_open = program.poll() is None
+        program.kill()
+    assert still_open  # the dialog waits to be read
+    assert "the window cannot be made" in log.read_text(encoding="utf-8")

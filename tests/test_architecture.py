@@ -55,6 +55,7 @@ BREAKERS = {
         "models/phi3_vision",
         "import mmsearch_desktop.models.visualized_bge",
     ),
+    "MTEB and FlagEmbedding are known to one file each": ("search/evaluation", "import mteb"),
 }
 
 
@@ -150,7 +151,7 @@ def _broad_handlers(path: Path) -> list[int]:
 
 
 def test_broad_handlers_stand_only_at_the_borders() -> None:
-    borders = {PACKAGE / "ui" / "background.py", PACKAGE / "app.py"}
+    borders = {PACKAGE / "ui" / "background.py", PACKAGE / "app.py", PACKAGE / "self_test.py"}
     for path in sorted(set(PACKAGE.rglob("*.py")) - borders):
         assert not _broad_handlers(path), f"{path}: broad except in lines {_broad_handlers(path)}"
 

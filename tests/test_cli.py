@@ -180,13 +180,16 @@ def test_library_that_is_in_use(run: Run, place: Place) -> None:
     assert str(place.library) in done.err
 
 
-def test_damaged_library(run: Run, place: Place, tmp_path: Path) -> None:
+def test_damaged_library(
+    run: Run, place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with Library(tmp_path / "library") as library:
         catalogue = library.catalogue.path
     catalogue.write_bytes(b"not a catalogue" * 1000)
     done = run("index", place.photos, "--library", tmp_path / "library", "--embedder", place.model)
-    assert (done.status, done.out) == (1, "")
-    assert str(tmp_path / "library") in done.err
+    assert done.status == 0
+    assert "was damaged" in caplog.text
+    assert str(tmp_path / "library") in caplog.text
 
 
 # search --------------------------------------------------------------------------------------
@@ -327,6 +330,30 @@ def test_models_list(run: Run, arguments: list[str]) -> None:
     assert "bge-visualized-base-en  (not here, in use)" in done.out
     assert "bge-visualized-m3" in done.out
     assert "licence MIT" in done.out
+
+
+def test_a_library_is_searched_with_the_model_asked_for_and_lists_both(
+    run: Run, place: Place, tmp_path: Path
+) -> None:
+    """`index --embedder` with another model fills its space beside the first; either can go."""
+    other = write_tiny_model(tmp_path / "other", seed=5)
+    library = tmp_path / "library"
+    shutil.copytree(place.library, library)
+    first, second = (["--library", library, "--embedder", model] for model in (place.model, other))
+    assert run("index", place.photos, "--json", *second).json["unchanged"] == 6
+    for common in (first, second):
+        assert len(run("search", "--text", "red", "--json", *common).json["hits"]) == 5
+    listed = run("models", *second).out.splitlines()
+    lines = listed[listed.index(f"{library} is searchable with:") + 1 :]
+    assert [line.split("  ")[1] for line in lines[::2]] == ["tiny", "other, in use"]
+    assert all(line.strip().startswith("5 photos; ") for line in lines[1::2])
+    refused = run("models", "remove-index", "other", *second)
+    assert (refused.status, "Use another model first" in refused.err) == (1, True)
+    assert "There is no index for “third”" in run("models", "remove-index", "third", *second).err
+    removed = run("models", "remove-index", "tiny", *second)
+    assert (removed.status, "tiny: 5 photos" in removed.out) == (0, True)
+    assert run("search", "--text", "red", "--json", *first).json["hits"] == []
+    assert len(run("search", "--text", "red", "--json", *second).json["hits"]) == 5
 
 
 def test_models_download_with_the_offline_switch(run: Run) -> None:

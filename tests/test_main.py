@@ -72,6 +72,18 @@ def test_window_without_a_screen() -> None:
     assert "there is no screen" in done.stderr
 
 
+def test_a_program_without_a_console_writes_nowhere() -> None:
+    code = (
+        "import sys\n"
+        "sys.argv = ['mmsearch-desktop', 'models', 'list']\n"
+        "sys.stdout = sys.stderr = None\n"
+        "from mmsearch_desktop.__main__ import main\n"
+        "raise SystemExit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_help_and_models_list_load_nothing_heavy() -> None:
     assert _loaded_after("--help") == set()
     assert _loaded_after("models", "list") == set()

@@ -210,7 +210,7 @@ def damaged_conversions(folder: Path, record: Record) -> list[Path]:
 
 def _changed(entry: InstalledFile) -> str:
     if entry.made_here:
-        return f"it changed since it was made. Delete it: {entry.source} is opened in its place."
+        return f"it changed since it was made of {entry.source}. Fetch or import the model again."
     return "it changed since it was installed. Fetch or import it again."
 
 

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 from mmsearch_desktop.domain import JudgeName, ModelProblem, WeightsMissing
 from mmsearch_desktop.models.offers import (
     OFFERS,
+    TEXT_OFFERS,
     Offer,
     OfferFile,
     installed,
     offer_named,
+    shipped_file,
     where_files_go,
 )
 
@@ -100,7 +102,26 @@ JUDGES: tuple[Offer, ...] = (
         bad_at=_BAD_AT,
     ),
 )
-EVERYTHING: tuple[Offer, ...] = (*OFFERS, *JUDGES)  # that can be fetched, imported and verified
+# all that can be fetched, imported and verified
+EVERYTHING: tuple[Offer, ...] = (*OFFERS, *JUDGES, *TEXT_OFFERS)
+# Comes with the program, where it comes at all: nobody fetches it, nothing recommends it.
+SAMPLE_JUDGE = Offer(
+    name="sample-judge",
+    title="Sample judge",
+    architecture=_PHI3,
+    files=(
+        shipped_file("model.safetensors", 20_000_000),
+        shipped_file("config.json", 1_000),
+        shipped_file("tokenizer.json", 30_000),
+    ),
+    licence="Apache-2.0",
+    licence_note="Made by this project, from pictures that it drew itself; see its MODEL_CARD.md.",
+    dimensions=0,
+    languages="some 200 English words",
+    good_at="Questions about the drawn sample pictures, which it answers at once",
+    bad_at="Everything else: it understands only the drawn sample pictures",
+    shipped="sample_judge",
+)
 
 
 def opening_judge(
@@ -170,8 +191,9 @@ def place_of(
     choice: str, models_folder: Path, judges: Sequence[Offer] = JUDGES
 ) -> tuple[Path, str]:
     """The folder of a judge, and what a person calls it."""
-    if any(offer.name == choice for offer in judges):
-        offer = offer_named(choice, judges)
+    offers = (*judges, SAMPLE_JUDGE)
+    if any(offer.name == choice for offer in offers):
+        offer = offer_named(choice, offers)
         if not installed(offer, models_folder):
             raise WeightsMissing(
                 f"{offer.title} is not installed.\n{where_files_go(offer, models_folder)}"

@@ -20,6 +20,7 @@ projects that pin it repeat them; scores of the README of its makers (8ce3aab).
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import json
 import os
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, cast
 
 from mmsearch_desktop.domain import Embedder, ModelProblem, Preparation, WeightsMissing
 from mmsearch_desktop.models.hub import HUB
+from mmsearch_desktop.settings import resources_folder
 
 if TYPE_CHECKING:
     from mmsearch_desktop.models.device import Device
@@ -78,6 +80,7 @@ class Offer:
     languages: str
     good_at: str
     bad_at: str
+    shipped: str = ""  # its folder among the resources, where it comes with the program
 
     @property
     def weights(self) -> OfferFile:
@@ -93,7 +96,7 @@ class Offer:
         return tuple(dict.fromkeys(file.repo for file in self.files))
 
     def folder(self, models_folder: Path) -> Path:
-        return models_folder / self.name
+        return resources_folder() / self.shipped if self.shipped else models_folder / self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,6 +482,88 @@ OFFERS: tuple[Offer, ...] = (
 )
 
 
+# For words alone, opened by `text_embedding.open_text_embedder`: none of the offers to search
+# photos with. The small files are those of the text side of Visualized BGE m3; the weights have
+# the size and sha256 of the hub's listing of that commit, as several projects that pin it repeat
+# them.
+TEXT_OFFERS: tuple[Offer, ...] = (
+    Offer(
+        name="bge-m3",
+        title="BGE-M3 (texts in many languages)",
+        architecture=f"{_PACKAGE}.text_embedding",
+        files=(
+            OfferFile(
+                "BAAI/bge-m3",
+                _BGE_M3_COMMIT,
+                "pytorch_model.bin",
+                "pytorch_model.bin",
+                2_271_145_830,
+                "b5e0ce3470abf5ef3831aa1bd5553b486803e83251590ab7ff35a117cf6aad38",
+            ),
+            *(
+                dataclasses.replace(file, local=file.path)
+                for offer in OFFERS
+                for file in offer.files
+                if file.repo == "BAAI/bge-m3"
+            ),
+        ),
+        licence="MIT",
+        licence_note="MIT by the hub page.",
+        dimensions=1024,
+        languages="over 100 languages",
+        good_at=(
+            "Texts: product sheets and captions, found by words in the same or another language. "
+            "Published by the makers of Qwen3-VL-Embedding: 59.6 on MMTEB"
+        ),
+        bad_at=(
+            "Pictures: it sees none. As large as Visualized BGE m3, and slow without a graphics "
+            "card. Needs FlagEmbedding (the extra “text”)"
+        ),
+    ),
+)
+
+
+def shipped_file(name: str, size_bytes: int) -> OfferFile:
+    """One that comes with the program; another release may have a larger or smaller one."""
+    return OfferFile("", "", name, name, size_bytes, None, size_is_exact=False)
+
+
+SAMPLE_LABEL = (
+    "Sample model - understands only the drawn sample pictures. Download Visualized BGE to search "
+    "your own photos."
+)
+# Comes with the program, so it is none of the offers: nobody fetches it, nothing recommends it.
+SAMPLE = Offer(
+    name="sample",
+    title="Sample model",
+    architecture=_VISUALIZED_BGE,
+    files=(
+        shipped_file("model.safetensors", 3_700_000),
+        shipped_file("text_model/config.json", 600),
+        shipped_file("text_model/tokenizer.json", 30_000),
+    ),
+    licence="Apache-2.0",
+    licence_note="Made by this project, from pictures that it drew itself; see its MODEL_CARD.md.",
+    dimensions=128,
+    languages="some 200 English words",
+    good_at=(
+        "Understands only the drawn sample pictures: by words, by a picture, and by a picture "
+        "together with words. It shows within a minute what this program does, without a download"
+    ),
+    bad_at=(
+        "Everything else. Of real photos it sees little more than colours, so it is never to be "
+        "taken for your own"
+    ),
+    shipped="sample_model",
+)
+
+
+def is_sample(choice: str) -> bool:
+    """Whether a choice of model is the one for the sample photos: its name, or its folder."""
+    folder = SAMPLE.folder(Path())
+    return choice == SAMPLE.name or Path(choice) in (folder, folder.resolve())
+
+
 def offer_named(name: str, offers: Sequence[Offer] = OFFERS) -> Offer:
     """Raises ModelProblem listing the known names."""
     for offer in offers:
@@ -521,14 +606,14 @@ def open_embedder(
     from mmsearch_desktop.models import installed  # which knows this module
     from mmsearch_desktop.models.device import best_device
 
-    offer = next((offer for offer in offers if offer.name == choice), None)
-    if offer is not None:
+    offer = _offer_chosen(choice, offers)
+    if offer is not None and not offer.shipped:
         folder, name, module = offer.folder(models_folder), offer.title, offer.architecture
         revision = installed.checked_revision(offer, models_folder)
     else:
-        folder = _folder_chosen(choice, offers)
+        folder = _folder_of(offer, choice, models_folder, offers)
         layout, weights = layout_of(folder, layouts)
-        name, module = folder.name, layout.module
+        name, module = offer.title if offer else folder.name, layout.module
         revision = installed.weights_sha256(weights)[: installed.REVISION_DIGITS]
     _require_text(folder)
     embedder = load_module(module).open_embedder(
@@ -554,15 +639,28 @@ def _require_text(folder: Path) -> None:
 
 def place_of(choice: str, models_folder: Path, offers: Sequence[Offer] = OFFERS) -> Path:
     """The folder with the files of a choice, which are not read. Raises as `open_embedder` does."""
+    offer = _offer_chosen(choice, offers)
+    folder = _folder_of(offer, choice, models_folder, offers)
+    if offer is None:
+        layout_of(folder)
+    return folder
+
+
+def _folder_of(
+    offer: Offer | None, choice: str, models_folder: Path, offers: Sequence[Offer]
+) -> Path:
+    """Of an offer whose files are there by size, else of the choice itself."""
     from mmsearch_desktop.models.installed import require_there  # which knows this module
 
-    offer = next((offer for offer in offers if offer.name == choice), None)
-    if offer is not None:
-        require_there(offer, models_folder)
-        return offer.folder(models_folder)
-    folder = _folder_chosen(choice, offers)
-    layout_of(folder)
-    return folder
+    if offer is None:
+        return _folder_chosen(choice, offers)
+    require_there(offer, models_folder)
+    return offer.folder(models_folder)
+
+
+def _offer_chosen(choice: str, offers: Sequence[Offer]) -> Offer | None:
+    """None where the choice is a folder, or nothing that is known."""
+    return next((offer for offer in (*offers, SAMPLE) if offer.name == choice), None)
 
 
 def load_module(name: str) -> ModuleType:
@@ -606,6 +704,10 @@ def where_files_go(offer: Offer, models_folder: Path) -> str:
 
 
 def _where_files_go(offer: Offer, models_folder: Path) -> Iterator[str]:
+    if offer.shipped:
+        yield f"{offer.title} comes with the program, in this folder:\n  {offer.folder(Path())}"
+        yield "Where it is missing, install the program again."
+        return
     yield f"{offer.title} needs these {len(offer.files)} files, {size_text(offer.size_bytes)}:"
     for repo in offer.repos:
         files = [file for file in offer.files if file.repo == repo]

@@ -58,6 +58,8 @@ def retrieve(query: Query, *, library: Library, index: VectorIndex, embedder: Em
     only a picture uses that part, whatever its mode. Takes one encoding for each part of the
     query and one for both, and 20 to 50 ms of search at 100,000 photos; call it on a worker.
     """
+    if index.space != embedder.space:
+        raise ValueError(f"{index.space} is another space than that of {embedder.space}")
     asked = checked(query)
     vectors = encode(asked, embedder)
     own = _own_content(asked, library.catalogue)

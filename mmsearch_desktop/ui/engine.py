@@ -6,25 +6,38 @@ worker, the first time they are needed.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from mmsearch_desktop.domain import Embedder, Hit, Judge, Progress, Query, Results, Strategy
+from mmsearch_desktop.domain import (
+    Embedder,
+    Hit,
+    Judge,
+    NoSpace,
+    Progress,
+    Query,
+    Results,
+    Strategy,
+    VectorSpace,
+)
 from mmsearch_desktop.ui.background import Task, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Sequence
     from pathlib import Path
 
     from mmsearch_desktop.library.judgements import Judgements
+    from mmsearch_desktop.library.spaces import KeptSpace
     from mmsearch_desktop.library.stores import Library
     from mmsearch_desktop.library.vectors import VectorIndex
     from mmsearch_desktop.models.judging_speed import Outlook
     from mmsearch_desktop.models.offers import Offer
 
+_log = logging.getLogger("mmsearch.library")
 _WORDS_TOKENS = 40  # of what a judge writes about one hit
 
 
@@ -47,9 +60,17 @@ class Services:
     open_library: Callable[[Path], Library]
     open_embedder: Callable[[str], Embedder]  # an offer's name, or a folder; ModelProblem
     device_name: Callable[[], str]  # where it runs
-    add_folder: Callable[[Path, Library, VectorIndex, Embedder], Iterator[Progress]]
+    # the last: only of what lies directly in these folders of it
+    add_folder: Callable[
+        [Path, Library, VectorIndex, Embedder, Collection[Path] | None], Iterator[Progress]
+    ]
     retrieve: Callable[[Query, Library, VectorIndex, Embedder], Results]
     forget_folder: Callable[[int, Library, VectorIndex | None], None]
+    require_room: Callable[[str], None]  # DeviceOutOfMemory: no second model fits beside the first
+    fill_space: Callable[[Library, VectorIndex, Embedder], Iterator[Progress]]
+    kept_spaces: Callable[[Library], list[KeptSpace]]
+    remove_space: Callable[[VectorSpace, Library, VectorSpace | None], None]  # the last serves
+    give_memory_back: Callable[[], None]
     is_installed: Callable[[Offer], bool]
     # the last bool: the person agrees to an edition that is not known here
     download: Callable[[Offer, bool, bool], Iterator[Progress]]  # the first bool: offline
@@ -69,6 +90,11 @@ def standard_services(models_folder: Path) -> Services:
         add_folder=_add_folder,
         retrieve=_retrieve,
         forget_folder=_forget_folder,
+        require_room=partial(_require_room, models_folder),
+        fill_space=_fill_space,
+        kept_spaces=_kept_spaces,
+        remove_space=_remove_space,
+        give_memory_back=_give_memory_back,
         is_installed=partial(_is_installed, models_folder),
         download=partial(_download, models_folder),
         import_folder=partial(_import_folder, models_folder),
@@ -98,11 +124,15 @@ def _device_name() -> str:
 
 
 def _add_folder(
-    folder: Path, library: Library, index: VectorIndex, embedder: Embedder
+    folder: Path,
+    library: Library,
+    index: VectorIndex,
+    embedder: Embedder,
+    within: Collection[Path] | None,
 ) -> Iterator[Progress]:
     from mmsearch_desktop.library import ingest
 
-    return ingest.add_folder(folder, library, index, embedder)
+    return ingest.add_folder(folder, library, index, embedder, within)
 
 
 def _retrieve(query: Query, library: Library, index: VectorIndex, embedder: Embedder) -> Results:
@@ -115,6 +145,36 @@ def _forget_folder(folder_id: int, library: Library, index: VectorIndex | None) 
     from mmsearch_desktop.library import ingest
 
     ingest.forget_folder(folder_id, library, index)
+
+
+def _require_room(models_folder: Path, choice: str) -> None:
+    from mmsearch_desktop.models import room
+
+    room.require_room(choice, models_folder=models_folder)
+
+
+def _give_memory_back() -> None:
+    from mmsearch_desktop.models import room
+
+    room.give_memory_back()
+
+
+def _fill_space(library: Library, index: VectorIndex, embedder: Embedder) -> Iterator[Progress]:
+    from mmsearch_desktop.library import spaces
+
+    return spaces.fill_space(library, index, embedder)
+
+
+def _kept_spaces(library: Library) -> list[KeptSpace]:
+    from mmsearch_desktop.library import spaces
+
+    return spaces.kept_spaces(library)
+
+
+def _remove_space(space: VectorSpace, library: Library, serving: VectorSpace | None) -> None:
+    from mmsearch_desktop.library import spaces
+
+    spaces.remove_space(space, library, serving=serving)
 
 
 def _is_installed(models_folder: Path, offer: Offer) -> bool:
@@ -216,11 +276,17 @@ class Engine(QObject):
         if self._preparation is not None:
             self._preparation.cancel()
         self._preparation = self.searching.run(
-            lambda: _opened(self.services, library, choice),
+            lambda: opened(self.services, library, choice),
             on_item=self._prepared,
             on_done=lambda: None,
             on_error=self.not_ready.emit,
         )
+
+    def take(self, ready: Ready) -> None:
+        """Search with what was opened elsewhere; what was being opened here is overtaken."""
+        if self._preparation is not None:
+            self._preparation.cancel()
+        self.ready.emit(ready)
 
     def close(self) -> None:
         """End all work, then close the stores. The caller has cancelled its tasks."""
@@ -243,15 +309,21 @@ class Engine(QObject):
             self.ready.emit(item)
 
 
-def _opened(services: Services, library: Library, choice: str) -> Iterator[Progress | Ready | None]:
+def opened(services: Services, library: Library, choice: str) -> Iterator[Progress | Ready | None]:
     """In steps (None: go on), so that a window closed meanwhile need not wait for all of it."""
+    from mmsearch_desktop.library import spaces
+
     if _may_be_there(services, choice):
         services.device_name()  # imports torch
         yield None
     embedder = services.open_embedder(choice)
     yield None
     index = library.open_index(embedder.space)
-    yield from index.reconcile(library.catalogue)
+    spaces.remember(library, embedder.space, spaces.SpaceName(embedder.name, choice))
+    try:
+        yield from index.reconcile(library.catalogue)
+    except NoSpace as error:  # what is there can be searched; indexing says so, and waits
+        _log.info("%s", error)
     yield Ready(library, index, embedder, services.device_name())
 
 

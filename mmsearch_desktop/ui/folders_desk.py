@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from mmsearch_desktop.domain import (
@@ -12,21 +12,25 @@ from mmsearch_desktop.domain import (
     IndexSummary,
     LibraryProblem,
     ModelProblem,
+    NoSpace,
     Progress,
 )
 from mmsearch_desktop.ui import wording
-from mmsearch_desktop.ui.indexing import Indexing, IndexingState
+from mmsearch_desktop.ui.indexing import Indexing, IndexingState, Within
 from mmsearch_desktop.ui.library_facts import FactsReader, LibraryFacts
 from mmsearch_desktop.ui.problems_dialog import ProblemsDialog
+from mmsearch_desktop.ui.space_watch import SpaceWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from mmsearch_desktop.library.stores import Library
     from mmsearch_desktop.ui.engine import Engine, Ready
     from mmsearch_desktop.ui.preferences import Preferences
     from mmsearch_desktop.ui.window_parts import WindowParts
+
+_BACKUP_MS = 30_000  # after opening: by then what the person waits for is there
 
 
 class FoldersDesk(QObject):
@@ -53,12 +57,15 @@ class FoldersDesk(QObject):
             engine.indexing, paused=settings.indexing_paused, left_over=settings.indexing_left_over
         )
         self.reader = FactsReader(engine.housekeeping)
+        self.space = SpaceWatch(engine.housekeeping)
+        self._backup = QTimer(self, singleShot=True, interval=_BACKUP_MS)
         self._connect()
         parts.strip.show_state(self.indexing.state)
 
     def open(self, library: Library) -> None:
         self._library = library
         self.reader.start(library.catalogue)
+        self._backup.start()
 
     def start(self, ready: Ready) -> None:
         """Go on with the folders that wait, and look for changes in all the others."""
@@ -75,6 +82,8 @@ class FoldersDesk(QObject):
         if self.indexing.state.paused:
             self._remember_pause()
         self.stop()
+        self._backup.stop()
+        self.space.stop()
         self.reader.stop()
         self.problems.close()
 
@@ -91,6 +100,19 @@ class FoldersDesk(QObject):
     def rescan_all(self) -> None:
         """Look at all folders again whose drives are there now."""
         self._look_at_all(self.indexing.add)
+
+    def look_again(self, changed: Mapping[Path, Within]) -> None:
+        """Because something happened in some, perhaps after they were looked through just now.
+
+        By folder of the library: the folders below it, or itself, in which photos came, changed or
+        went; None: any. Nothing is done before `start`, which looks at all.
+        """
+        if self.indexing.state.prepared:
+            self._look_at_all(lambda folder: self._look_if_changed(folder, changed))
+
+    def _look_if_changed(self, folder: Path, changed: Mapping[Path, Within]) -> None:
+        if folder in changed:
+            self.indexing.add_again(folder, changed[folder])
 
     def rescan_as_asked(self) -> None:
         """The same, with word of it for the person who asked."""
@@ -111,7 +133,7 @@ class FoldersDesk(QObject):
         box = QMessageBox(self._window)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(wording.shown(f"Remove “{folder.path.name or folder.path}” from the library?"))
+        box.setText(f"Remove “{wording.name_of(folder.path)}” from the library?")
         told = (
             f"Its {wording.photos(folder.photos)} will no longer be found here. The photos "
             f"themselves in {folder.path} are not touched."
@@ -153,7 +175,9 @@ class FoldersDesk(QObject):
         add_folder, ready = self._engine.services.add_folder, self._ready
         if ready is not None:
             self.indexing.start(
-                lambda folder: add_folder(folder, ready.library, ready.index, ready.embedder)
+                lambda folder, within: add_folder(
+                    folder, ready.library, ready.index, ready.embedder, within
+                )
             )
 
     def _connect(self) -> None:
@@ -172,6 +196,14 @@ class FoldersDesk(QObject):
         self.indexing.settled.connect(self._settle)
         self.reader.read.connect(self._show_facts)
         self.reader.failed.connect(self._tell)
+        self.space.missing.connect(lambda missing: self.indexing.hold(wording.disk_full(missing)))
+        self.space.there.connect(self.indexing.release)
+        self._backup.timeout.connect(self._back_up)
+
+    def _back_up(self) -> None:
+        """On the worker that indexes, which can best spare a second."""
+        if self._library is not None:
+            self._engine.indexing.call(self._library.back_up, lambda _: None, self._tell)
 
     def _pause(self) -> None:
         self.indexing.pause()
@@ -183,10 +215,12 @@ class FoldersDesk(QObject):
 
     def _resume(self) -> None:
         self._preferences.change(indexing_paused=False, indexing_left_over=0)
+        self.space.stop()
         self.indexing.resume()
 
     def _cancel(self) -> None:
         """Say what that means: the folders stay, and are looked at again at the next start."""
+        self.space.stop()
         stopped = self.indexing.cancel()
         self._preferences.change(indexing_paused=False, indexing_left_over=0)
         self.reader.now()
@@ -203,6 +237,7 @@ class FoldersDesk(QObject):
 
     def _advance(self, progress: Progress) -> None:
         if progress.photos:
+            self.space.it_went_on()
             self.photos_came.emit(progress.photos)
         if progress.photos or progress.problems:
             self.reader.soon()
@@ -227,6 +262,10 @@ class FoldersDesk(QObject):
 
     def _fail(self, folder: Path, error: Exception) -> None:
         self.reader.now()
+        if isinstance(error, NoSpace) and self._library is not None:
+            self.indexing.hold(wording.disk_full(0), folder)
+            self.space.start(self._library)  # it goes on by itself
+            return
         action, remedy = "Try again", self._adding(folder)
         if isinstance(error, LibraryProblem | ModelProblem):
             # the next folder would fail as well; nothing is lost by waiting
@@ -246,6 +285,9 @@ class FoldersDesk(QObject):
         before, self.facts = self.facts, facts
         if before.away != facts.away and before.folders:
             self.photos_went.emit()  # or came: with their drive
+            for folder in facts.folders:
+                if folder.id in before.away - facts.away:
+                    self.indexing.add(folder.path)  # it may have changed meanwhile
         self._parts.panel.show_folders(facts.folders, facts.photos)
         self._parts.status.show_problem_count(len(facts.problems))
         self.problems.show_problems(facts.problems)

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 )
 
 from mmsearch_desktop.ui.theme import icon, icon_button, plain_label
-from mmsearch_desktop.ui.wording import as_tip, shown
+from mmsearch_desktop.ui.wording import as_tip, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +93,12 @@ class LibraryPanel(QFrame):
     def choose(self, folder: Path | None) -> None:
         self.scopes.setCurrentRow(self._row_of(folder))
 
+    def show_watching(self, text: str, tip: str) -> None:
+        """Whether new photos are noticed; "" hides it."""
+        self.watching.setText(text)
+        self.watching.setToolTip(as_tip(tip) if tip else "")
+        self.watching.setVisible(bool(text))
+
     def menu_for(self, folder: Folder | None) -> QMenu:
         """What can be done with a folder, or with all photos."""
         menu = QMenu(self)
@@ -133,6 +139,10 @@ class LibraryPanel(QFrame):
         self.add_button = icon_button("&Add folder…", "folder-add", role="quiet")
         self.models_button = icon_button("&Models", "models", role="quiet")
         self.settings_button = icon_button("S&ettings", "settings", role="quiet")
+        self.watching = plain_label("", "Muted")
+        self.watching.setContentsMargins(9, 2, 4, 2)
+        self.watching.setMinimumWidth(10)  # a long text is cut, and does not widen the panel
+        self.watching.hide()
         self.add_button.clicked.connect(self.add_wanted)
         self.models_button.clicked.connect(self.models_wanted)
         self.settings_button.clicked.connect(self.settings_wanted)
@@ -141,6 +151,7 @@ class LibraryPanel(QFrame):
         column.setSpacing(4)
         column.addWidget(plain_label("LIBRARY", "SectionTitle"))
         column.addWidget(self.scopes, 1)
+        column.addWidget(self.watching)
         for button in (self.add_button, self.models_button, self.settings_button):
             column.addWidget(button)
 
@@ -190,6 +201,10 @@ def _fill(item: QListWidgetItem, folder: Folder | None, total: int) -> None:
     elif folder.connected:
         _show(item, _name_of(folder), f"{folder.photos:,}", "folder")
         item.setToolTip(as_tip(str(folder.path)))
+    elif folder.moved_to is not None:
+        _show(item, _name_of(folder), "moved", "folder-away")
+        now = f"All its {folder.photos:,} photos are in {folder.moved_to} now."
+        item.setToolTip(as_tip(f"{folder.path}\nIt is not there any more. {now}"))
     else:
         _show(item, _name_of(folder), "not connected", "folder-away")
         kept = f"Not connected. Its {folder.photos:,} photos are kept."
@@ -198,7 +213,7 @@ def _fill(item: QListWidgetItem, folder: Folder | None, total: int) -> None:
 
 
 def _name_of(folder: Folder) -> str:
-    return shown(folder.path.name or str(folder.path))
+    return name_of(folder.path)
 
 
 def _show(item: QListWidgetItem, name: str, count: str, picture: str) -> None:

@@ -11,10 +11,11 @@ from PySide6.QtCore import QByteArray, QSize, Qt
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QWidget
 
 from mmsearch_desktop.domain import LibraryProblem, WeightsMissing
-from mmsearch_desktop.models.judge_offers import JUDGES
-from mmsearch_desktop.models.offers import OFFERS, Offer
+from mmsearch_desktop.models.judge_offers import JUDGES, SAMPLE_JUDGE
+from mmsearch_desktop.models.offers import OFFERS, SAMPLE, Offer
 from mmsearch_desktop.settings import Settings
 from mmsearch_desktop.ui import judging_connections, wording
+from mmsearch_desktop.ui.about import AboutDialog, licences_folder, read_parts
 from mmsearch_desktop.ui.details_desk import DetailsDesk
 from mmsearch_desktop.ui.drops import Drops
 from mmsearch_desktop.ui.fetching import Fetching
@@ -23,8 +24,12 @@ from mmsearch_desktop.ui.menus import Entry, ShortcutsDialog, build_menus
 from mmsearch_desktop.ui.models_desk import ModelsDesk, choose_folder
 from mmsearch_desktop.ui.photo_actions import PhotoActions
 from mmsearch_desktop.ui.pictures_in import Given, Received, read
+from mmsearch_desktop.ui.sample_desk import SampleDesk
 from mmsearch_desktop.ui.search_desk import SearchDesk
 from mmsearch_desktop.ui.settings_dialog import SettingsDialog
+from mmsearch_desktop.ui.spaces_desk import SpacesDesk
+from mmsearch_desktop.ui.switching_desk import SwitchingDesk
+from mmsearch_desktop.ui.watching import WatchingDesk
 from mmsearch_desktop.ui.window_parts import lay_out, make_parts
 
 if TYPE_CHECKING:
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
     )
 
     from mmsearch_desktop.library.stores import Library
+    from mmsearch_desktop.search.samples import Samples
     from mmsearch_desktop.ui.desktop import Desktop
     from mmsearch_desktop.ui.engine import Engine, Ready
     from mmsearch_desktop.ui.preferences import Preferences
@@ -59,13 +65,15 @@ class MainWindow(QMainWindow):
         *,
         models_folder: Path,
         folders: Sequence[Path] = (),
+        samples: Samples | None = None,
     ) -> None:
-        """`folders`: to be indexed as soon as that can be done."""
+        """`folders`: to be indexed as soon as that can be done. `samples`: what may be tried."""
         super().__init__()
         self._engine, self._preferences, self._appearance = engine, preferences, appearance
         self._loader: ThumbnailLoader | None = None
         self._is_ready = False
         self._models_shown = False  # asked for, or needed
+        self._model_missing = False
         self._library_in_trouble = False
         self._panel_wanted: bool | None = None  # None: as the width allows
         settings = preferences.settings
@@ -78,7 +86,16 @@ class MainWindow(QMainWindow):
         self.details = DetailsDesk(self.parts, preferences, engine.housekeeping)
         fetching = Fetching(engine.models)
         self.models = ModelsDesk(self.parts.models_page, fetching, engine.services, preferences)
+        self.switching = SwitchingDesk(
+            self.parts, engine, preferences, folders=self.folders, search=self.search
+        )
+        self.spaces = SpacesDesk(self.parts, engine, self.switching, self)
+        self.samples = SampleDesk(
+            samples, self.parts, engine, preferences,
+            folders=self.folders, search=self.search, models=self.models,
+        )  # fmt: skip
         self.photo_actions = PhotoActions(engine.housekeeping, desktop)
+        self.watching = WatchingDesk(self.parts, self.folders, on=settings.watch_folders)
         self.drops = Drops(self, self.parts)
         self._put_together()
         for folder in folders:
@@ -105,13 +122,18 @@ class MainWindow(QMainWindow):
         self._engine.open_library(self._preferences.library_folder)
 
     def _library_opened(self, library: Library) -> None:
-        from mmsearch_desktop.library.decode import picture_of
+        from mmsearch_desktop.library.decoders import picture_of
         from mmsearch_desktop.ui.thumbnail_loader import ThumbnailLoader
 
         self._loader = ThumbnailLoader(library.thumbnails, make_missing=picture_of)
+        self._loader.limit_to(self._preferences.settings.thumbnails_bytes)
+        self.folders.photos_went.connect(self._loader.try_again)  # or came, with their drive
         self.parts.results_model.set_loader(self._loader)
         self.folders.open(library)
+        self.watching.open(library)
         self.search.open(library.catalogue)
+        if library.notices:
+            self.parts.messages.complain(" ".join(library.notices))
         self._prepare()
 
     def _library_failed(self, error: Exception) -> None:
@@ -126,7 +148,8 @@ class MainWindow(QMainWindow):
 
     def _prepare_again(self) -> None:
         """Another model is wanted, or its files have come: leave the one before."""
-        self._models_shown = self._is_ready = False
+        self._models_shown = self._model_missing = self._is_ready = False
+        self.switching.leave()
         self.folders.stop()
         self.search.stop()
         self.judging.make_room()
@@ -134,7 +157,8 @@ class MainWindow(QMainWindow):
         self._renew_page()
 
     def _model_ready(self, ready: Ready) -> None:
-        self._is_ready, self._models_shown = True, False
+        self._models_shown = self._models_shown and self._is_ready  # another one took its place
+        self._is_ready, self._model_missing = True, False
         self.parts.status.show_model(f"{_title_of(ready.embedder.name)}  ·  {ready.device}")
         self.models.renew("")
         self.search.start(ready)
@@ -146,7 +170,7 @@ class MainWindow(QMainWindow):
             self.parts.status.show_model("No search")
             self.parts.messages.complain(wording.in_words(error), "Try again", self._prepare_again)
             return
-        self._models_shown = True
+        self._model_missing = True
         self.parts.status.show_model("No model")
         is_offer = any(offer.name == self._preferences.embedder for offer in OFFERS)
         plain = is_offer and isinstance(error, WeightsMissing)  # the page itself says the rest
@@ -181,6 +205,7 @@ class MainWindow(QMainWindow):
     def add_folder(self, folder: Path) -> None:
         self._leave_models_if_ready()
         self.folders.add(folder)
+        self.samples.warn_of(folder)
 
     def _choose_folder(self) -> None:
         choose_folder(QFileDialog(self, "Add a folder of photos"), self.add_folder)
@@ -203,10 +228,14 @@ class MainWindow(QMainWindow):
         parts = self.parts
         if self._library_in_trouble:
             return parts.trouble
-        if self._models_shown:
+        if self._models_shown or (self._model_missing and not self._may_try_samples()):
             return parts.models_page
         is_empty = parts.results_model.rowCount() == 0 and self.folders.facts.photos == 0
         return parts.drop_zone if is_empty and self.search.nothing_is_asked else parts.results
+
+    def _may_try_samples(self) -> bool:
+        """At the very first, when the start page says more than that of the models."""
+        return self.samples.may_be_tried and self.search.nothing_is_asked
 
     def show_models(self) -> None:
         self.models.renew()
@@ -215,11 +244,11 @@ class MainWindow(QMainWindow):
         self.parts.models_page.back_button.setFocus()
 
     def _leave_models(self) -> None:
-        self._models_shown = False
+        self._models_shown = self._model_missing = False
         self._renew_page()
 
     def _go_back(self) -> None:
-        if self._models_shown:
+        if self.parts.pages.currentWidget() is self.parts.models_page:
             self._leave_models()
         else:
             self.parts.query_bar.clear()
@@ -234,8 +263,9 @@ class MainWindow(QMainWindow):
         self._leave_models()
 
     def show_settings(self) -> None:
-        embedders = [(offer.name, offer.title) for offer in OFFERS]
-        judges = [(offer.name, offer.title) for offer in JUDGES]
+        shipped = self.models.shipped
+        embedders = [(offer.name, offer.title) for offer in (*OFFERS, *shipped(SAMPLE))]
+        judges = [(offer.name, offer.title) for offer in (*JUDGES, *shipped(SAMPLE_JUDGE))]
         note = judging_connections.note(self.judging)
         dialog = SettingsDialog(
             self._preferences.effective, embedders, self, judges=judges, judging_note=note
@@ -249,15 +279,19 @@ class MainWindow(QMainWindow):
         different = {name for name in names if getattr(chosen, name) != getattr(before, name)}
         if not different:
             return
-        self._preferences.change(**{name: getattr(chosen, name) for name in different})
+        changes = {name: getattr(chosen, name) for name in different - {"embedder"}}
+        self._preferences.change(**changes)
         self._appearance.choose(chosen.theme)
         self.parts.results.set_picture_pixels(chosen.thumbnail_pixels)
         self.models.renew()
+        if self._loader is not None and "thumbnails_gigabytes" in different:
+            self._loader.limit_to(chosen.thumbnails_bytes)
         if "library" in different:
             self._library_chosen()
         if "embedder" in different:
-            self._prepare_again()
+            self.switching.choose(chosen.embedder)
         self.judging.choices_changed(different)
+        self.watching.switch(on=chosen.watch_folders)
         if different & {"limit", "show_query_picture"}:
             self.search.ask_again()
 
@@ -269,6 +303,9 @@ class MainWindow(QMainWindow):
 
     def _show_shortcuts(self) -> None:
         ShortcutsDialog(self._menus(), self).open()
+
+    def show_about(self) -> None:
+        AboutDialog(read_parts(licences_folder()), self).open()
 
     # -- how it is put together ------------------------------------------------------------
 
@@ -305,8 +342,12 @@ class MainWindow(QMainWindow):
             Entry("&Models", self.show_models, "Ctrl+M"),
             Entry("&Problems", self.folders.problems.show, "Ctrl+P"),
         )
-        shortcuts = (Entry("&Shortcuts", self._show_shortcuts, "F1"),)
-        return (("&File", file), ("&Search", search), ("&View", view), ("&Help", shortcuts))
+        about = (
+            Entry("&Shortcuts", self._show_shortcuts, "F1"),
+            Entry(),
+            Entry("&About mmsearch-desktop", self.show_about),
+        )
+        return (("&File", file), ("&Search", search), ("&View", view), ("&Help", about))
 
     def _connect_parts(self) -> None:
         parts = self.parts
@@ -329,6 +370,9 @@ class MainWindow(QMainWindow):
 
     def _connect_desks(self) -> None:
         engine, folders, models = self._engine, self.folders, self.models
+        self.samples.model_chosen.connect(self._prepare_again)
+        self.samples.models_wanted.connect(self.show_models)
+        self.samples.failed.connect(self.report)
         status, messages = self.parts.status, self.parts.messages
         engine.library_opened.connect(self._library_opened)
         engine.library_failed.connect(self._library_failed)
@@ -341,8 +385,13 @@ class MainWindow(QMainWindow):
         self.search.changed.connect(self._renew_page)
         self.search.asked.connect(self._leave_models_if_ready)
         models.model_came.connect(self._model_came)
+        models.model_came.connect(self.samples.model_came)
         judging_connections.connect_models(self.judging, models, self._preferences)
-        models.model_chosen.connect(self._prepare_again)
+        models.embedder_wanted.connect(self.switching.choose)
+        self.switching.changed.connect(models.renew)
+        self.switching.at_once.connect(self._prepare_again)
+        self.switching.room_wanted.connect(self.judging.make_room)
+        self.spaces.failed.connect(self.report)
         models.told.connect(messages.tell)
         models.fetching_told.connect(status.show_fetching)
         models.folder_made.connect(self.photo_actions.open_photo)
@@ -406,6 +455,8 @@ class MainWindow(QMainWindow):
         self.judging.close()
         self.details.close()
         self.search.close()
+        self.switching.close()
+        self.watching.close()
         self.folders.close()
         if self._loader is not None:
             self.parts.results_model.set_loader(None)

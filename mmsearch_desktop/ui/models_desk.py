@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from mmsearch_desktop.domain import Progress, WeightsUnknown
-from mmsearch_desktop.models.judge_offers import EVERYTHING, JUDGES
-from mmsearch_desktop.models.offers import OFFERS, Offer
+from mmsearch_desktop.models.judge_offers import EVERYTHING, JUDGES, SAMPLE_JUDGE
+from mmsearch_desktop.models.offers import OFFERS, SAMPLE, Offer
 from mmsearch_desktop.ui.models_page import ModelsPage, OfferState
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class ModelsDesk(QObject):
     """Owns the page. The window decides when it is shown."""
 
     model_came = Signal(object)  # Offer: its files are here now
-    model_chosen = Signal()  # the preferences name another one now
-    judge_chosen = Signal()  # likewise
+    embedder_wanted = Signal(str)  # the name of an offer: to search with
+    judge_chosen = Signal()  # the preferences name another one now
     told = Signal(str)
     failed = Signal(object)  # Exception
     folder_made = Signal(object)  # Path: to be opened in the file manager
@@ -66,20 +66,30 @@ class ModelsDesk(QObject):
             self._reason = reason
         chosen = self._preferences.embedder
         states = [
-            OfferState(offer, self._services.is_installed(offer), offer.name == chosen)
-            for offer in OFFERS
+            OfferState(
+                offer,
+                self._services.is_installed(offer),
+                offer.name == chosen,
+                prepared=offer.name == self._preferences.next_embedder,
+            )
+            for offer in (*OFFERS, *self.shipped(SAMPLE))
         ]
         offline = self._preferences.offline
         is_offer = any(state.in_use for state in states)
-        shown = [*states, *map(self._judge_state, JUDGES)]
+        judges = (*JUDGES, *self.shipped(SAMPLE_JUDGE))
+        shown = [*states, *map(self._judge_state, judges)]
         self.page.show_offers(
             shown, offline=offline, reason=self._reason, elsewhere="" if is_offer else chosen
         )
 
+    def shipped(self, offer: Offer) -> list[Offer]:
+        """It, where this program comes with its files."""
+        return [offer] if self._services.is_installed(offer) else []
+
     def has_judge(self) -> bool:
         """The files of the chosen judge are here; those of a folder are taken to be."""
         chosen = self._preferences.judge
-        offered = next((offer for offer in JUDGES if offer.name == chosen), None)
+        offered = next((offer for offer in (*JUDGES, SAMPLE_JUDGE) if offer.name == chosen), None)
         return offered is None or self._services.is_installed(offered)
 
     def _judge_state(self, offer: Offer) -> OfferState:
@@ -125,14 +135,12 @@ class ModelsDesk(QObject):
         self.told.emit("Cancelled. What has come is kept; asking again goes on from there.")
 
     def _use(self, offer: Offer) -> None:
-        if offer in JUDGES:
+        if offer in (*JUDGES, SAMPLE_JUDGE):
             self._preferences.change(judge=offer.name)
             self.renew()
             self.judge_chosen.emit()
             return
-        self._preferences.change(embedder=offer.name)
-        self.renew()
-        self.model_chosen.emit()
+        self.embedder_wanted.emit(offer.name)
 
     def _look_again(self) -> None:
         self.renew()

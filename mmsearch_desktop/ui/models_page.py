@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from mmsearch_desktop.models.offers import Offer, size_text, where_files_go
 from mmsearch_desktop.ui.indexing_strip import duration
+from mmsearch_desktop.ui.spaces_list import SpacesList
 from mmsearch_desktop.ui.theme import icon_button, plain_label, restyle, styled
 from mmsearch_desktop.ui.wording import shown
 
@@ -47,6 +48,7 @@ class OfferState:
     installed: bool
     in_use: bool
     is_judge: bool = False
+    prepared: bool = False  # photos are being prepared for it
 
 
 class ModelsPage(QScrollArea):
@@ -74,6 +76,7 @@ class ModelsPage(QScrollArea):
         self.check_button = icon_button("Loo&k for files again", "refresh")
         self.check_button.setToolTip("After you have put files into the folder by hand")
         self.back_button = QPushButton("&Back to the photos")
+        self.spaces = SpacesList()
         self._build()
         self.offline.toggled.connect(self.offline_toggled)
         self.check_button.clicked.connect(self.check_wanted)
@@ -130,6 +133,7 @@ class ModelsPage(QScrollArea):
         column.addWidget(self.reason)
         column.addWidget(self.elsewhere)
         column.addWidget(self.offline)
+        column.addWidget(self.spaces)
         column.addLayout(self._card_column)
         self._judge_column = QVBoxLayout()
         self._judge_column.setSpacing(14)
@@ -198,7 +202,9 @@ class OfferCard(QFrame):
         tip = "Switch off Offline below to download" if offline else ""
         self.download_button.setToolTip(tip)
         self.import_button.setVisible(not state.installed)
-        self.use_button.setVisible(state.installed and not state.in_use)
+        taken = state.in_use or state.prepared
+        self.use_button.setVisible(state.installed and not taken)
+        self.where_button.setVisible(not state.offer.shipped)
         restyle(self, "chosen", value=state.in_use)
         missing = state.in_use and not state.installed
         if missing != self._was_missing:  # whoever closes it, finds it closed
@@ -268,7 +274,7 @@ def _lay(row: QBoxLayout, *, narrow: bool) -> None:
 
 
 def _facts(offer: Offer) -> str:
-    size = size_text(offer.size_bytes)
+    size = "Comes with the program" if offer.shipped else size_text(offer.size_bytes)
     vectors = f"{offer.dimensions} dimensions" if offer.dimensions else ""
     parts = (size, offer.languages, vectors, f"{offer.licence} licence")
     return "  ·  ".join(filter(None, parts))
@@ -277,6 +283,8 @@ def _facts(offer: Offer) -> str:
 def _state_text(state: OfferState) -> str:
     if state.in_use:
         return "In use" if state.installed else "Chosen, files missing"
+    if state.prepared:
+        return "Being prepared"
     return "On this computer" if state.installed else ""
 
 

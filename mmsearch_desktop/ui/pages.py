@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from mmsearch_desktop.ui.sample_strip import SampleCard
 from mmsearch_desktop.ui.theme import icon_button, plain_label, restyle, set_picture, styled
 from mmsearch_desktop.ui.wording import shown
 
+if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
+_BESIDE_PIXELS = 720  # of the page: below, the sample photos lie under the drop zone
+_TILES_FROM_PIXELS = 580  # below, it shows none of them
+_PICTURE_FROM_PIXELS, _PROMISE_FROM_PIXELS = 480, 320  # of the page's height
 _READABLE_PIXELS = 620  # width of a text that is read as one
 
 
 class DropZonePage(QFrame):
-    """What an empty library shows: drop a folder here."""
+    """What an empty library shows: drop a folder here, or try the sample photos."""
 
     choose_wanted = Signal()
 
@@ -32,15 +49,28 @@ class DropZonePage(QFrame):
         column.addStretch(1)
         column.addWidget(self.picture)
         column.addWidget(_centred("Drop a folder of photos here", "PageTitle"))
-        column.addWidget(_centred(_PROMISE, "PageText"))
+        self.promise = _centred(_PROMISE, "PageText")
+        column.addWidget(self.promise)
         column.addLayout(_centred_row(self.choose_button))
         column.addStretch(1)
-        around = QVBoxLayout(self)
-        around.setContentsMargins(28, 12, 28, 28)
-        around.addWidget(self.zone)
+        self.samples = SampleCard()
+        self._around = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._around.setContentsMargins(28, 12, 28, 28)
+        self._around.setSpacing(16)
+        self._around.addWidget(self.zone, 1)
+        self._around.addWidget(self.samples)
 
     def show_drag(self, *, over: bool) -> None:
         restyle(self.zone, "dragged", value=over)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        beside = event.size().width() >= _BESIDE_PIXELS
+        direction = QBoxLayout.Direction
+        self._around.setDirection(direction.LeftToRight if beside else direction.TopToBottom)
+        self.samples.lay(beside=beside, wide=event.size().width() >= _TILES_FROM_PIXELS)
+        self.picture.setVisible(event.size().height() >= _PICTURE_FROM_PIXELS)
+        self.promise.setVisible(event.size().height() >= _PROMISE_FROM_PIXELS)
 
 
 class TroublePage(QFrame):
@@ -48,6 +78,7 @@ class TroublePage(QFrame):
 
     retry_wanted = Signal()
     other_wanted = Signal()
+    first_wanted = Signal()  # the window that has the library open
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +88,10 @@ class TroublePage(QFrame):
         self.title = _centred("", "PageTitle")
         self.text = _centred("", "PageText")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.first_button = QPushButton("&Show that window")
+        self.first_button.setProperty("role", "main")
+        self.first_button.clicked.connect(self.first_wanted)
+        self.first_button.hide()
         self.retry_button = QPushButton("&Try again")
         self.retry_button.setProperty("role", "main")
         self.retry_button.clicked.connect(self.retry_wanted)
@@ -74,10 +109,22 @@ class TroublePage(QFrame):
         row.addWidget(self.text, 100)
         row.addStretch(1)
         column.addLayout(row)
-        column.addLayout(_centred_row(self.retry_button, self.other_button))
+        buttons = (self.first_button, self.retry_button, self.other_button)
+        column.addLayout(_centred_row(*buttons))
         column.addStretch(1)
 
+    def offer_first(self) -> None:
+        """The trouble is that another window has the library open, and that one can be shown."""
+        self.first_button.show()
+        self.first_button.setFocus()
+
+    def first_is_silent(self) -> None:
+        self.first_button.hide()
+        silent = "That window does not answer: it may hang. Wait for it, or end its process."
+        self.text.setText(f"{self.text.text()}\n{silent}")
+
     def show_trouble(self, title: str, text: str) -> None:
+        self.first_button.hide()
         self.title.setText(title)
         self.text.setText(shown(text))
         self.setAccessibleName(f"{title}. {text}")

@@ -46,6 +46,16 @@ class Preferences(QObject):
         return self._overrides.embedder or self.settings.embedder
 
     @property
+    def next_embedder(self) -> str:
+        """What is to be searched with once all photos are in it; "" where nothing is.
+
+        A model that the command line names stays for this run.
+        """
+        is_named = self._overrides.embedder is not None
+        wanted = self.settings.next_embedder
+        return "" if is_named or wanted == self.settings.embedder else wanted
+
+    @property
     def judge(self) -> str:
         return self._overrides.judge or self.settings.judge
 
@@ -70,6 +80,7 @@ class Preferences(QObject):
     def change(self, **changes: Any) -> None:
         """Change settings by name; a choice made now goes before the command line's."""
         if "embedder" in changes:
+            changes.setdefault("next_embedder", "")  # what was to come after it is overtaken
             self._overrides = dataclasses.replace(self._overrides, embedder=None)
         if "offline" in changes:
             self._overrides = dataclasses.replace(self._overrides, offline=False)

@@ -84,6 +84,12 @@ class QueryBar(QFrame):
         self.words.setText(words)
         self._ask()
 
+    def set_query(self, words: str, picture: ShownPicture | None, mode: Mode) -> None:
+        """Show all of a question at once, and ask it once."""
+        self.words.setText(words)
+        self.mode_chooser.setCurrentIndex(self.mode_chooser.findData(mode))
+        self.set_picture(picture)
+
     def clear(self) -> None:
         self.words.clear()
         self.set_picture(None)

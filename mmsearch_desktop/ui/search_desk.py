@@ -163,7 +163,7 @@ class SearchDesk(QObject):
     def _place(self) -> str:
         """Such as " in Holiday", where one folder is chosen."""
         scope = self._parts.panel.scope
-        return "" if scope is None else wording.shown(f" in {scope.name or scope}")
+        return "" if scope is None else f" in {wording.name_of(scope)}"
 
     def _fail(self, error: Exception) -> None:
         self._parts.status.tell("")

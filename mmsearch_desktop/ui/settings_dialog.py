@@ -75,8 +75,10 @@ class SettingsDialog(QDialog):
             offline=self.offline.isChecked(),
             theme=Theme(self.theme.currentData()),
             thumbnail_pixels=self.thumbnail_pixels.value(),
+            thumbnails_gigabytes=self.thumbnails_gigabytes.value(),
             limit=self.limit.value(),
             show_query_picture=self.show_query_picture.isChecked(),
+            watch_folders=self.watch_folders.isChecked(),
         )
 
     def accept(self) -> None:
@@ -102,11 +104,18 @@ class SettingsDialog(QDialog):
         self.thumbnail_pixels.setMinimumHeight(28)
         self.thumbnail_pixels.setRange(SMALLEST_PICTURE, LARGEST_PICTURE)
         self.thumbnail_pixels.setAccessibleName("Size of the thumbnails")
+        self.thumbnails_gigabytes = QSpinBox(minimum=1, maximum=1000, suffix=" GB")
+        self.thumbnails_gigabytes.setAccessibleName("Space for thumbnails")
+        self.thumbnails_gigabytes.setToolTip(
+            "1 GB holds those of about 50,000 photos. Others are drawn again when they are shown."
+        )
+        self.thumbnails_gigabytes.lineEdit().setTextMargins(7, 0, 0, 0)
         self.limit = QSpinBox(minimum=1, maximum=1000)
         self.limit.setAccessibleName("Photos shown for a search")
         self.limit.lineEdit().setTextMargins(7, 0, 0, 0)  # a style sheet cannot reach it
         self.offline = QCheckBox("&Offline: never fetch anything, even when asked to")
         self.show_query_picture = QCheckBox("Show the &query picture and its copies among the hits")
+        self.watch_folders = QCheckBox("Watch &folders for new photos")
 
     def _build(self) -> None:
         library = QHBoxLayout()
@@ -127,8 +136,10 @@ class SettingsDialog(QDialog):
         form.addRow("&Model", self.embedder)
         form.addRow("&Colours", self.theme)
         form.addRow("&Thumbnails", self.thumbnail_pixels)
+        form.addRow("&Space for them", self.thumbnails_gigabytes)
         form.addRow("&Hits shown", self.limit)
         form.addRow("", self.show_query_picture)
+        form.addRow("", self.watch_folders)
         form.addRow("", self.offline)
         cancel, save = QPushButton("Cancel"), QPushButton("&Save", default=True)
         save.setProperty("role", "main")
@@ -158,9 +169,11 @@ class SettingsDialog(QDialog):
             self.embedder.setEditText(settings.embedder)
         self.theme.setCurrentIndex(self.theme.findData(settings.theme.value))
         self.thumbnail_pixels.setValue(settings.thumbnail_pixels)
+        self.thumbnails_gigabytes.setValue(settings.thumbnails_gigabytes)
         self.limit.setValue(settings.limit)
         self.offline.setChecked(settings.offline)
         self.show_query_picture.setChecked(settings.show_query_picture)
+        self.watch_folders.setChecked(settings.watch_folders)
 
     def _choose_library(self) -> None:
         chooser = QFileDialog(self, "Folder of the library", self.library.text())

@@ -96,6 +96,19 @@ class ThumbnailLoader(QObject):
         self._cache.remove(sha256)
         self.wanted(tuple(self._wanted.values()))
 
+    def limit_to(self, limit_bytes: int) -> None:
+        """Of what is stored, on the thread; what is shown is not touched."""
+        self._worker.call(
+            partial(self._thumbnails.limit_to, limit_bytes),
+            lambda _: None,
+            lambda error: _log.warning("thumbnails take more space than they should: %s", error),
+        )
+
+    def try_again(self) -> None:
+        """What could not be had may be there now: a drive has come."""
+        self._not_to_be_had.clear()
+        self.wanted(tuple(self._wanted.values()))
+
     def close(self) -> None:
         """Stop and wait for the thread."""
         self._to_load.clear()

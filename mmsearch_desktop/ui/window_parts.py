@@ -16,9 +16,11 @@ from mmsearch_desktop.ui.library_panel import LibraryPanel
 from mmsearch_desktop.ui.message_bar import MessageBar
 from mmsearch_desktop.ui.models_page import ModelsPage
 from mmsearch_desktop.ui.pages import DropZonePage, TroublePage
+from mmsearch_desktop.ui.preparing_strip import PreparingStrip
 from mmsearch_desktop.ui.query_bar import QueryBar
 from mmsearch_desktop.ui.results_model import ResultsModel
 from mmsearch_desktop.ui.results_view import ResultsView
+from mmsearch_desktop.ui.sample_strip import SampleStrip
 from mmsearch_desktop.ui.status_line import StatusLine
 from mmsearch_desktop.ui.theme import plain_label, styled
 
@@ -37,6 +39,7 @@ class WindowParts:
     panel: LibraryPanel
     query_bar: QueryBar
     messages: MessageBar
+    samples: SampleStrip
     notices: QLabel
     pages: QStackedWidget
     drop_zone: DropZonePage
@@ -47,6 +50,7 @@ class WindowParts:
     details: DetailsPanel
     judging: JudgingBar
     strip: IndexingStrip
+    preparing: PreparingStrip
     status: StatusLine
 
 
@@ -62,6 +66,7 @@ def make_parts(mode: Mode, picture_pixels: int, models_folder: Path) -> WindowPa
         panel=LibraryPanel(),
         query_bar=QueryBar(mode),
         messages=MessageBar(),
+        samples=SampleStrip(),
         notices=notices,
         pages=QStackedWidget(),
         drop_zone=DropZonePage(),
@@ -72,6 +77,7 @@ def make_parts(mode: Mode, picture_pixels: int, models_folder: Path) -> WindowPa
         details=DetailsPanel(),
         judging=JudgingBar(),
         strip=IndexingStrip(),
+        preparing=PreparingStrip(),
         status=StatusLine(),
     )
     for page in (parts.drop_zone, parts.results, parts.models_page, parts.trouble):
@@ -86,7 +92,8 @@ def lay_out(parts: WindowParts) -> QWidget:
     column = QVBoxLayout(right)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(0)
-    above, below = (parts.query_bar, parts.messages, parts.notices), (parts.judging, parts.strip)
+    above = (parts.query_bar, parts.messages, parts.samples, parts.notices)
+    below = (parts.judging, parts.strip, parts.preparing)
     for part in (*above, parts.pages, *below):
         column.addWidget(part, 1 if part is parts.pages else 0)
     split = QSplitter(Qt.Orientation.Horizontal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from typing import TYPE_CHECKING
 
 from mmsearch_desktop.domain import (
@@ -13,6 +14,7 @@ from mmsearch_desktop.domain import (
     NoSpace,
     Progress,
 )
+from mmsearch_desktop.search.samples import folder_name
 from mmsearch_desktop.ui.results_model import one_line
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ def shown(text: str) -> str:
 def as_tip(text: str) -> str:
     """For a tooltip, which would take marks in a file's name for its own."""
     return f"<qt>{html.escape(shown(text)).replace(chr(10), '<br>')}</qt>"
+
+
+def name_of(folder: Path) -> str:
+    """What a folder is called where there is no room for its path."""
+    return shown(folder_name(folder))
 
 
 def in_words(error: Exception) -> str:
@@ -58,12 +65,20 @@ def trouble_title(error: Exception) -> str:
     return next(kinds, "The library cannot be opened")
 
 
+def disk_full(missing_bytes: int) -> str:
+    """Why indexing stands still. 0: the disk may take something again soon."""
+    if missing_bytes == 0:
+        return "the disk is full. Indexing goes on by itself when it takes something again"
+    megabytes = math.ceil(missing_bytes / 1e6)
+    return f"the disk is full. Free {megabytes:,} MB, and indexing goes on by itself"
+
+
 def photos(count: int) -> str:
     return "1 photo" if count == 1 else f"{count:,} photos"
 
 
 def cancelled(folders: Sequence[Path]) -> str:
-    what = f"Indexing {folders[0].name or folders[0]}"
+    what = f"Indexing {name_of(folders[0])}"
     if len(folders) > 1:
         what += f" and {len(folders) - 1:,} more"
     return (
@@ -81,7 +96,7 @@ def summary(folder: Path, done: IndexSummary) -> str:
         (len(done.unreadable), "not readable"),
     )
     told = ", ".join(f"{count:,} {what}" for count, what in counts if count)
-    return f"{folder.name or folder}: {told or 'nothing has changed'}"
+    return f"{name_of(folder)}: {told or 'nothing has changed'}"
 
 
 def rebuilding(progress: Progress) -> str:

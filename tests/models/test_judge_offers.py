@@ -21,6 +21,7 @@ from mmsearch_desktop.models.judge_offers import (
 )
 from mmsearch_desktop.models.offers import (
     OFFERS,
+    TEXT_OFFERS,
     Offer,
     installed,
     offer_named,
@@ -55,7 +56,11 @@ _REPOS = {
 def test_judges_and_embedders_are_listed_apart_but_all_can_be_fetched() -> None:
     assert {offer.name for offer in JUDGES} == set(_REPOS)
     assert not {offer.name for offer in JUDGES} & {offer.name for offer in OFFERS}
-    assert {offer_named(offer.name, EVERYTHING) for offer in EVERYTHING} == {*OFFERS, *JUDGES}
+    assert {offer_named(offer.name, EVERYTHING) for offer in EVERYTHING} == {
+        *OFFERS,
+        *JUDGES,
+        *TEXT_OFFERS,
+    }
 
 
 def test_a_judge_that_is_not_here_says_which_files_go_where(tmp_path: Path) -> None:

@@ -40,6 +40,13 @@ def test_folders_are_shown_with_counts_and_whether_they_are_there(panel: Library
     assert "7 photos are kept" in panel.scopes.item(2).toolTip()
 
 
+def test_a_folder_that_was_moved_says_where_to(panel: LibraryPanel) -> None:
+    moved = dataclasses.replace(AWAY, moved_to=Path("/photos/new place"))
+    panel.show_folders([HOLIDAY, moved], 1211)
+    assert texts(panel)[2] == "old, moved"
+    assert "/photos/new place" in panel.scopes.item(2).toolTip()
+
+
 def test_choosing_a_folder_says_its_path_and_all_photos_say_none(
     panel: LibraryPanel, qtbot: QtBot
 ) -> None:

@@ -226,13 +226,13 @@ def test_changed_settings_take_effect_at_once(window: MainWindow, rig: Rig, qtbo
     assert window.parts.results.picture_pixels == 120
 
 
-def test_another_model_indexes_anew_and_then_answers(
+def test_another_model_is_prepared_and_then_answers(
     window: MainWindow, rig: Rig, qtbot: QtBot
 ) -> None:
     rig.open_embedder = lambda _choice: ColourEmbedder(revision="2")
     window.apply_settings(dataclasses.replace(rig.settings, embedder="another"))
-    assert not window.folders.indexing.state.prepared
-    qtbot.waitUntil(lambda: is_idle(window))
+    assert window.folders.indexing.state.prepared  # the one before answers meanwhile
+    qtbot.waitUntil(lambda: rig.saved[-1].embedder == "another" and is_idle(window))
     window.parts.query_bar.set_words("blue")
     qtbot.waitUntil(lambda: shows_hits(window) and shown_names(window)[0] == "blue.png")
 

@@ -169,11 +169,20 @@ def test_files_are_imported_from_a_folder(
     assert card(desk, M3).use_button.isVisible()
 
 
-def test_using_another_model_changes_the_settings(desk: ModelsDesk, hub: Hub, qtbot: QtBot) -> None:
+def test_another_model_is_asked_for_and_shown_while_it_is_prepared(
+    desk: ModelsDesk, hub: Hub, qtbot: QtBot
+) -> None:
     hub.here = {BASE.name, M3.name}
     desk.renew()
-    with qtbot.waitSignal(desk.model_chosen):
+    with qtbot.waitSignal(desk.embedder_wanted) as wanted:
         card(desk, M3).use_button.click()
+    assert wanted.args == [M3.name]
+    desk._preferences.change(next_embedder=M3.name)
+    desk.renew()
+    assert card(desk, M3).state.text() == "Being prepared"
+    assert card(desk).state.text() == "In use"
+    desk._preferences.change(embedder=M3.name)
+    desk.renew()
     assert card(desk, M3).state.text() == "In use"
     assert card(desk).use_button.isVisible()
 

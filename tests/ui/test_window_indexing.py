@@ -193,3 +193,49 @@ def test_pausing_is_seen_from_the_first_moment(rig: Rig) -> None:
         assert window.parts.strip.isVisible()
         assert window.parts.strip.title.text() == "Indexing is paused"
         assert window.parts.strip.numbers.text() == "12 not searchable yet"
+
+
+def test_photos_of_a_drive_that_goes_leave_and_come_back_with_it(
+    window: MainWindow, photos: Path, qtbot: QtBot
+) -> None:
+    window.folders.reader.drives.setInterval(20)
+    away = photos.rename(photos.with_name("away"))
+    qtbot.waitUntil(lambda: shown_names(window) == [])
+    assert window.parts.panel.scopes.item(1).text() == "holiday"
+    assert window.folders.facts.folders[0].photos == 3  # kept
+    coloured_photos(away, "orange")
+    away.rename(photos)
+    qtbot.waitUntil(lambda: len(shown_names(window)) == 4)  # what came meanwhile is there too
+
+
+def test_a_folder_that_was_renamed_and_added_again_is_told_as_moved(
+    window: MainWindow, photos: Path, qtbot: QtBot
+) -> None:
+    moved = photos.rename(photos.with_name("renamed"))
+    qt_events.drop(window, qt_events.files([moved]))
+    qtbot.waitUntil(lambda: is_idle(window) and len(shown_names(window)) == 3)
+    qtbot.waitUntil(lambda: moved in [f.moved_to for f in window.folders.facts.folders])
+
+
+def test_damaged_thumbnails_are_drawn_again_when_they_are_shown(
+    rig: Rig, photos: Path, qtbot: QtBot
+) -> None:
+    rig.folders = [photos]
+    with rig.window() as window:
+        qtbot.waitUntil(lambda: is_idle(window) and len(shown_names(window)) == 3)
+    rig.folders = []
+    kept = sorted((rig.library / "thumbnails").rglob("*.webp"))
+    for path, damage in zip(kept, (b"", b"nonsense", kept[2].read_bytes()[:40]), strict=True):
+        path.write_bytes(damage)
+    with rig.window() as window:
+        qtbot.waitUntil(lambda: is_idle(window) and len(shown_names(window)) == 3)
+        qtbot.waitUntil(lambda: _colour(window, _photo(window, "red.png")) == "red")
+        qtbot.waitUntil(lambda: all(path.stat().st_size > 40 for path in kept if path.exists()))
+        qtbot.waitUntil(lambda: all(path.exists() for path in kept))
+
+
+def test_a_backup_that_is_due_is_made_while_the_window_is_used(
+    window: MainWindow, rig: Rig, qtbot: QtBot
+) -> None:
+    window.folders._backup.start(0)
+    qtbot.waitUntil(lambda: len(list((rig.library / "backups").glob("*.sqlite"))) == 1)

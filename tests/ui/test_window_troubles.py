@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +12,6 @@ import pytest
 from mmsearch_desktop.domain import (
     Embedder,
     LibraryDamaged,
-    NoSpace,
-    Progress,
-    Stage,
     WeightsMissing,
 )
 from mmsearch_desktop.library.stores import Library
@@ -28,7 +27,6 @@ from tests.ui.windows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pytestqt.qtbot import QtBot
@@ -100,13 +98,37 @@ def test_bad_drops_are_answered_with_the_fact(
     assert len(shown_names(window)) == 3
 
 
-def test_a_damaged_library_is_said_and_opens_once_mended(rig: Rig, qtbot: QtBot) -> None:
-    rig.library.mkdir()
+def test_a_damaged_library_is_made_good_and_that_is_said(
+    rig: Rig, photos: Path, qtbot: QtBot
+) -> None:
+    rig.folders = [photos]
+    with rig.window() as window:
+        qtbot.waitUntil(lambda: is_idle(window) and len(shown_names(window)) == 3)
+    rig.folders = []
     catalogue = rig.library / "catalogue.sqlite"
     catalogue.write_bytes(b"no database at all" * 400)
     with rig.window() as window:
+        qtbot.waitUntil(lambda: "was restored from its backup" in window.parts.messages.text.text())
+        qtbot.waitUntil(lambda: is_idle(window) and len(shown_names(window)) == 3)
+
+
+def _of_a_newer_program(rig: Rig) -> Path:
+    """A catalogue that cannot be opened here."""
+    Library(rig.library).close()
+    catalogue = rig.library / "catalogue.sqlite"
+    with contextlib.closing(sqlite3.connect(catalogue)) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    return catalogue
+
+
+def test_a_library_that_cannot_be_opened_is_said_and_opens_once_mended(
+    rig: Rig, qtbot: QtBot
+) -> None:
+    catalogue = _of_a_newer_program(rig)
+    with rig.window() as window:
         qtbot.waitUntil(lambda: page(window) is window.parts.trouble)
-        assert window.parts.trouble.title.text() == "The library is damaged"
+        assert window.parts.trouble.title.text() == "The library cannot be opened"
+        assert "newer version of this program" in window.parts.trouble.text.text()
         catalogue.unlink()
         window.parts.trouble.retry_button.click()
         qtbot.waitUntil(lambda: page(window) is window.parts.drop_zone)
@@ -130,8 +152,7 @@ def test_a_busy_library_is_said_and_opens_once_free(rig: Rig, qtbot: QtBot) -> N
 def test_another_library_is_opened_at_once_where_this_one_cannot_be(
     rig: Rig, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    rig.library.mkdir()
-    (rig.library / "catalogue.sqlite").write_bytes(b"no database at all" * 400)
+    _of_a_newer_program(rig)
     with rig.window() as window:
         qtbot.waitUntil(lambda: page(window) is window.parts.trouble)
         rig.library = tmp_path / "another"
@@ -140,26 +161,6 @@ def test_another_library_is_opened_at_once_where_this_one_cannot_be(
         qtbot.waitUntil(lambda: page(window) is window.parts.drop_zone and is_idle(window))
         window.apply_settings(dataclasses.replace(chosen, library=str(tmp_path / "third")))
         assert "from the next start" in window.parts.messages.text.text()
-
-
-def test_a_full_disk_pauses_and_goes_on_when_asked(rig: Rig, photos: Path, qtbot: QtBot) -> None:
-    full = [True]
-    real = rig._services().add_folder
-
-    def add_folder(*arguments: object) -> Iterator[Progress]:
-        yield Progress(Stage.SCANNING, 0)
-        if full[0]:
-            raise NoSpace("The disk is full. Free some space.")
-        yield from real(*arguments)  # type: ignore[arg-type] # handed on as they came
-
-    rig.services = {"add_folder": add_folder}
-    with rig.window() as window:
-        qt_events.drop(window, qt_events.files([photos]))
-        qtbot.waitUntil(lambda: "disk is full" in window.parts.messages.text.text())
-        assert window.folders.indexing.state.waiting == 1
-        full[0] = False
-        window.parts.messages.action.click()
-        qtbot.waitUntil(lambda: len(shown_names(window)) == 3)
 
 
 def test_an_error_in_searching_is_shown_and_the_window_lives(

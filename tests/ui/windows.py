@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
     from mmsearch_desktop.domain import Embedder, VectorSpace
+    from mmsearch_desktop.search.samples import Samples
 
 
 class QuickLibrary(Library):
@@ -61,10 +62,12 @@ class Rig:
     """How the window is made; a test changes what it is about."""
 
     library: Path
-    settings: Settings = field(default_factory=Settings)
+    # a folder is watched only where that is what a test is about
+    settings: Settings = field(default_factory=lambda: Settings(watch_folders=False))
     open_embedder: Callable[[str], Embedder] = lambda _choice: ColourEmbedder(batch_size=2)
     services: dict[str, object] = field(default_factory=dict)  # instead of the real ones
     folders: Sequence[Path] = ()
+    samples: Samples | None = None
     overrides: Overrides = field(default_factory=Overrides)
     desktop: RememberingDesktop = field(default_factory=RememberingDesktop)
     saved: list[Settings] = field(default_factory=list)
@@ -82,6 +85,7 @@ class Rig:
             self.desktop,
             models_folder=models_folder(),
             folders=self.folders,
+            samples=self.samples,
         )
         window.setAttribute(Qt.WidgetAttribute.WA_QuitOnClose, on=False)
         window.show()
@@ -100,6 +104,8 @@ class Rig:
             "open_library": lambda _folder: QuickLibrary(self.library),
             "open_embedder": self._open_embedder,
             "device_name": lambda: "processor",
+            "require_room": lambda _choice: None,
+            "give_memory_back": lambda: None,
         }
         real = standard_services(models_folder())
         return dataclasses.replace(real, **(ours | self.services))  # type: ignore[arg-type]
