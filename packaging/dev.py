@@ -68,7 +68,7 @@ TEST_PROGRAMS = {
     "import": "imagemagick",
 }
 PACKAGE_PROGRAMS = {"objdump": "binutils", "dpkg-deb": "dpkg"}
-SAMPLE_STEPS = ("pool", "train", "export", "gallery", "evaluate", "photos")
+SAMPLE_STEPS = ("pool", "train", "export", "gallery", "evaluate", "photos", "labelled_set")
 CHECKS = (
     ("style", ["ruff", "check", "."]),
     ("format", ["ruff", "format", "--check", "."]),
