@@ -83,5 +83,7 @@ def test_a_sample_judge_says_why(samples: Path, capsys: pytest.CaptureFixture[st
     assert cli.main(["demo", "--hits", "1"]) == 0
     done = capsys.readouterr()
     assert "Sample judge: " in done.err
-    reasons = [line for line in done.out.splitlines() if "yes" in line and "%" in line]
+    said = ("yes", "no", "neither")  # what a model of random weights answers, is chance
+    reasons = [line for line in done.out.splitlines() if "%" in line or "neither" in line]
+    assert all(any(word in line for word in said) for line in reasons)
     assert len(reasons) >= 3

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from mmsearch_desktop.domain import Folder, Photo, Preparation, Problem, VectorSpace
 from mmsearch_desktop.library.database import Database
 from mmsearch_desktop.library.judgements import Judgements
+from mmsearch_desktop.library.remembered import Remembered
 from mmsearch_desktop.library.roots import Roots
 from mmsearch_desktop.library.space_table import SpaceTable
 from mmsearch_desktop.library.tables import (
@@ -75,6 +76,7 @@ class Catalogue:
         self._database = Database(
             path, schema=SCHEMA, version=VERSION, small_tables=SMALL_TABLES, upgrades=UPGRADES
         )
+        self._remembered = Remembered(lambda: self._database.writes)
         self.judgements = Judgements(self._database)
         self.space_table = SpaceTable(self._database)
 
@@ -85,10 +87,11 @@ class Catalogue:
 
     def folders(self) -> list[Folder]:
         """By path. A folder whose drive is away is there, not connected, with its photos."""
-        rows = self._database.read(
+        counted = (
             "SELECT f.id, f.path, f.mounted,"
             " (SELECT count(*) FROM photos WHERE folder_id = f.id) FROM folders f ORDER BY f.path"
         )
+        rows = self._remembered.answer(counted, lambda: self._database.read(counted))
         return [
             Folder(id_, path_of(path), self._is_there(path, mounted), photos)
             for id_, path, mounted, photos in rows
@@ -146,13 +149,18 @@ class Catalogue:
             found[photo.content_id] = (*found.get(photo.content_id, ()), photo)
         return found
 
-    def content_ids(self, folder: Path | None = None) -> list[int]:
-        """The contents that have a photo at hand, below `folder`; ascending."""
+    def content_ids(self, folder: Path | None = None) -> Sequence[int]:
+        """The contents that have a photo at hand, below `folder`; ascending.
+
+        At 100,000 photos 40 ms; asked again before anything is written, none.
+        """
         where, parameters = self._present(folder)
-        rows = self._database.read(
-            f"SELECT DISTINCT content_id FROM photos WHERE {where} ORDER BY content_id", parameters
-        )
-        return [id_ for (id_,) in rows]
+
+        def find() -> Sequence[int]:
+            rows = self._database.read(f"SELECT content_id FROM photos WHERE {where}", parameters)
+            return sorted({id_ for (id_,) in rows})
+
+        return self._remembered.answer(("content_ids", where, parameters), find)
 
     def out_of_reach(self) -> set[str]:
         """The sha256s of all that is shown by photos on drives that are away, and nowhere else."""
@@ -216,12 +224,18 @@ class Catalogue:
     def waiting_count(self, space: VectorSpace, folder: Path | None = None) -> int:
         """How many contents with a photo at hand, below `folder`, have no vector in this space.
 
-        At 100,000 photos 5 ms where there is none, else up to 40 ms.
+        At 100,000 photos 5 ms where there is none, else up to 40 ms; asked again, none.
         """
+        where, parameters = self._present(folder)
+        return self._remembered.answer(
+            ("waiting", space, where, parameters),
+            lambda: self._count_waiting(space, where, parameters),
+        )
+
+    def _count_waiting(self, space: VectorSpace, where: str, parameters: tuple[Any, ...]) -> int:
         contents = self._one("SELECT count(*) FROM contents")
         forgotten = self._one(f"SELECT count(*) FROM {_FORGOTTEN}")
         missing = max(0, int(contents) - int(forgotten) - self.embedded_count(space))
-        where, parameters = self._present(folder)
         if not missing or not parameters:
             return missing
         return int(

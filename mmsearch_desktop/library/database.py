@@ -71,6 +71,7 @@ class Database:
         self._opening = threading.Lock()
         self._writing = threading.RLock()
         self._closed = False
+        self.writes = 0  # that have ended; who reads after one of them sees it
         with self._explained():
             self._prepare(schema, version, upgrades or {})
             self._check(small_tables)
@@ -92,6 +93,8 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            finally:
+                self.writes += 1  # under the lock of writing
 
     def shrink(self) -> None:
         """Give what was freed in the file back to the disk, if it is much and the disk has room.

@@ -142,7 +142,7 @@ def fill_space(
 
 def _missing(library: Library, space: VectorSpace) -> tuple[list[int], list[int]]:
     """All contents at hand, and those without a vector."""
-    contents = library.catalogue.content_ids()
+    contents = list(library.catalogue.content_ids())
     return contents, library.catalogue.space_table.without(contents, space)
 
 

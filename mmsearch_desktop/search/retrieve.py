@@ -67,7 +67,8 @@ def retrieve(query: Query, *, library: Library, index: VectorIndex, embedder: Em
     ids = [one.content_id for one in found]
     stored = library.catalogue.embeddings(ids, embedder.space)
     hits = tuple(_hit(rank, one, vectors, stored) for rank, one in enumerate(found, start=1))
-    return Results(query, hits, tuple(_notices(asked, library.catalogue, embedder, own)))
+    notices = tuple(_notices(asked, library.catalogue, embedder, own, found))
+    return Results(query, hits, notices)
 
 
 def encode(query: Query, embedder: Embedder) -> QueryVectors:
@@ -170,7 +171,11 @@ def _similarities(vectors: QueryVectors, photo: Vector | None) -> Similarities:
 
 
 def _notices(
-    query: Query, catalogue: Catalogue, embedder: Embedder, own: int | None
+    query: Query,
+    catalogue: Catalogue,
+    embedder: Embedder,
+    own: int | None,
+    found: Sequence[_Found],
 ) -> Iterator[str]:
     folders = [folder for folder in catalogue.folders() if folder.photos]
     away = [str(one.path) for one in folders if not one.connected and _is_asked(one, query)]
@@ -178,7 +183,7 @@ def _notices(
         yield f"Not searched, since the drive is not connected: {', '.join(away)}."
     elif not folders:
         yield EMPTY_LIBRARY
-    elif query.folder is not None and catalogue.photo_count(query.folder) == 0:
+    elif query.folder is not None and not found and catalogue.photo_count(query.folder) == 0:
         yield f"No photos of the library lie in {query.folder}."
     together = query.picture is not None and query.mode is Mode.COMPOSED
     cut = embedder.cut_notice(query.words, with_picture=together)

@@ -136,7 +136,7 @@ class SettingsDialog(QDialog):
         form.addRow("&Model", self.embedder)
         form.addRow("&Colours", self.theme)
         form.addRow("&Thumbnails", self.thumbnail_pixels)
-        form.addRow("&Space for them", self.thumbnails_gigabytes)
+        form.addRow("Thumbnail s&pace", self.thumbnails_gigabytes)
         form.addRow("&Hits shown", self.limit)
         form.addRow("", self.show_query_picture)
         form.addRow("", self.watch_folders)

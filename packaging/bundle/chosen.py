@@ -18,7 +18,7 @@ WITH_METADATA = ("milvus-lite", "pymilvus", "torch", "transformers", "tokenizers
 HIDDEN_IMPORTS = ("milvus_lite", "milvus_lite.server_manager", "pkg_resources", "pillow_heif")
 # Parts that other systems and other work need. Nothing of torch or transformers stands here:
 # `import torch` takes along more than one would think (torch.ao.quantization, torch.testing).
-EXCLUDED_MODULES = ("tkinter", "_tkinter", "idlelib", "lib2to3", "pip", "wheel", "PyInstaller",
+EXCLUDED_MODULES = ("tkinter", "_tkinter", "idlelib", "lib2to3", "pip", "PyInstaller",
                     "pytest", "matplotlib", "IPython")  # fmt: skip
 
 # Files that no running program reads: C++ headers and test programs of torch; the theme plugin

@@ -1,7 +1,7 @@
 """Lays the stored gallery out as a labelled set: photos, and queries.csv for `evaluate`.
 
-    python -m sample_model.labelled_set FOLDER
-    mmsearch-desktop --embedder sample evaluate FOLDER/queries.csv --gallery FOLDER/photos
+python -m sample_model.labelled_set FOLDER
+mmsearch-desktop --embedder sample evaluate FOLDER/queries.csv --gallery FOLDER/photos
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import sys
 from tests.benchmarks.table import Row, print_table
 
 NAMES = ("window_start", "event_loop", "search_latency", "pipeline", "judging")
-OWN_TABLES = ("embedders",)
+OWN_TABLES = ("embedders", "large_library")
 
 
 def main(chosen: list[str]) -> int:

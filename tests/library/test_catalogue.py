@@ -258,6 +258,36 @@ def test_removing_a_folder_keeps_what_other_folders_show(
     assert catalogue.problems() == []
 
 
+def test_what_only_drives_that_are_away_show_is_out_of_reach(
+    album: Path, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    catalogue.add_folder(other)
+    put(catalogue, album / "a.jpg", 1)
+    put(catalogue, album / "b.jpg", 2)
+    put(catalogue, other / "copy of a.jpg", 1)
+    assert catalogue.out_of_reach() == set()
+    album.rename(tmp_path / "away")
+    assert catalogue.out_of_reach() == {sha(2)}
+    other.rename(tmp_path / "away too")
+    assert catalogue.out_of_reach() == {sha(1), sha(2)}
+
+
+def test_what_was_asked_before_is_asked_anew_after_a_write(
+    album: Path, catalogue: Catalogue
+) -> None:
+    first = put(catalogue, album / "a.jpg", 1)
+    assert catalogue.content_ids(album) == [first.content_id]
+    assert catalogue.waiting_count(OTHER_SPACE) == 1
+    second = put(catalogue, album / "b.jpg", 2, space=OTHER_SPACE)
+    assert catalogue.content_ids(album) == [first.content_id, second.content_id]
+    assert catalogue.waiting_count(OTHER_SPACE) == 1
+    catalogue.remove_photos([first.id])
+    assert catalogue.content_ids(album) == catalogue.content_ids() == [second.content_id]
+    assert catalogue.waiting_count(OTHER_SPACE) == 0
+
+
 def test_photos_of_a_drive_that_is_away_are_kept_but_not_listed(
     tmp_path: Path, album: Path, catalogue: Catalogue
 ) -> None:

@@ -60,7 +60,7 @@ class Pair:
 
     @property
     def ids(self) -> list[int]:
-        return self.catalogue.content_ids()
+        return list(self.catalogue.content_ids())
 
     def others(self, count: int) -> NDArray[np.float32]:
         self.seed += 1

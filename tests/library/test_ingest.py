@@ -77,6 +77,19 @@ def test_a_lost_thumbnail_is_made_again_without_the_model(here: Setting) -> None
     assert here.index.inserted == 2
 
 
+def test_thumbnails_given_up_for_others_are_not_drawn_again_by_a_scan(here: Setting) -> None:
+    for number in range(6):
+        here.write(f"{number}.png", width=8 + number)
+    here.library.thumbnails.limit_bytes = 5 * 4096  # a file takes one block
+    *_, last = here.start()
+    kept = here.library.thumbnails.all()
+    assert len(kept) == 4
+    *_, last = here.start()
+    assert last.summary is not None
+    assert counts(last.summary) == (6, 0, 6, 0, 0)
+    assert here.library.thumbnails.all() == kept
+
+
 def test_an_empty_folder_is_a_folder_without_photos(here: Setting) -> None:
     assert counts(here.add()) == (0, 0, 0, 0, 0)
     assert [(f.path, f.photos) for f in here.library.catalogue.folders()] == [(here.photos, 0)]

@@ -6,6 +6,8 @@ import errno
 import hashlib
 import os
 import threading
+import time
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -172,3 +174,88 @@ def test_saving_and_loading_at_once_never_shows_half_a_picture(thumbnails: Thumb
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+# -- the limit ------------------------------------------------------------------------------
+
+KEYS = [hashlib.sha256(bytes([number])).hexdigest() for number in range(10)]
+ONE = bytes(4000)  # takes one block of 4,096
+
+
+def limited(folder: Path, count: int, *, irreplaceable: Collection[str] = ()) -> Thumbnails:
+    """Room for so many of `ONE`."""
+    return Thumbnails(folder, limit_bytes=count * 4096, irreplaceable=lambda: irreplaceable)
+
+
+def look(thumbnails: Thumbnails, key: str, hours_ago: int) -> None:
+    """As if it was last looked at then."""
+    seen_ns = time.time_ns() - hours_ago * 3600 * 10**9
+    os.utime(thumbnails.path_of(key), ns=(seen_ns, seen_ns))
+
+
+def test_beyond_the_limit_those_go_that_were_not_looked_at_for_longest(tmp_path: Path) -> None:
+    thumbnails = limited(tmp_path, 5)
+    for hours_ago, key in enumerate(KEYS[:5]):
+        thumbnails.keep(key, ONE)
+        look(thumbnails, key, hours_ago)
+    assert thumbnails.all() == set(KEYS[:5])
+    thumbnails.keep(KEYS[5], ONE)
+    assert thumbnails.all() == {*KEYS[:3], KEYS[5]}  # down to nine tenths
+    assert thumbnails.bytes_taken() == 4 * 4096
+
+
+def test_loading_counts_as_looking(tmp_path: Path) -> None:
+    thumbnails = Thumbnails(tmp_path)
+    for hours_ago, key in enumerate(KEYS[:5]):
+        thumbnails.save(key, cornered())
+        look(thumbnails, key, 2 + hours_ago)
+    assert thumbnails.load(KEYS[4]) is not None
+    thumbnails.limit_to(3 * 4096)
+    assert thumbnails.all() == {KEYS[0], KEYS[4]}
+
+
+def test_what_cannot_be_drawn_again_goes_last(tmp_path: Path) -> None:
+    thumbnails = limited(tmp_path, 5, irreplaceable=KEYS[3:5])
+    for hours_ago, key in enumerate(KEYS[:6]):
+        thumbnails.keep(key, ONE)
+        look(thumbnails, key, hours_ago)
+    assert thumbnails.all() >= {*KEYS[3:5]}
+    thumbnails.limit_to(2 * 4096)
+    assert thumbnails.all() == {KEYS[3]}
+
+
+def test_the_limit_holds_for_what_was_there_before(tmp_path: Path) -> None:
+    before = Thumbnails(tmp_path)
+    for key in KEYS[:8]:
+        before.keep(key, ONE)
+    again = limited(tmp_path, 5)
+    again.keep(KEYS[8], ONE)
+    assert again.bytes_taken() == 4 * 4096
+    assert len(again.all()) == 4
+
+
+def test_room_is_told_and_removing_makes_some(tmp_path: Path) -> None:
+    thumbnails = limited(tmp_path, 5)
+    assert thumbnails.has_room()
+    for key in KEYS[:4]:
+        thumbnails.keep(key, ONE)
+    assert not thumbnails.has_room()
+    thumbnails.remove(KEYS[0])
+    assert thumbnails.has_room()
+
+
+def test_many_threads_at_the_limit_lose_nothing_but_the_oldest(tmp_path: Path) -> None:
+    thumbnails = limited(tmp_path, 20)
+    keys = [hashlib.sha256(f"{n}".encode()).hexdigest() for n in range(200)]
+
+    def keep(part: list[str]) -> None:
+        for key in part:
+            thumbnails.keep(key, ONE)
+
+    threads = [threading.Thread(target=keep, args=(part,)) for part in (keys[:100], keys[100:])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    thumbnails.limit_to(20 * 4096)
+    assert 1 <= len(thumbnails.all()) <= 20

@@ -229,6 +229,7 @@ def test_changed_settings_take_effect_at_once(window: MainWindow, rig: Rig, qtbo
 def test_another_model_is_prepared_and_then_answers(
     window: MainWindow, rig: Rig, qtbot: QtBot
 ) -> None:
+    qtbot.waitUntil(lambda: window.folders.facts.photos == 3)  # an empty library needs no preparing
     rig.open_embedder = lambda _choice: ColourEmbedder(revision="2")
     window.apply_settings(dataclasses.replace(rig.settings, embedder="another"))
     assert window.folders.indexing.state.prepared  # the one before answers meanwhile

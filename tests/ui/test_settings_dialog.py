@@ -27,6 +27,7 @@ SET = Settings(
     limit=20,
     show_query_picture=True,
     thumbnail_pixels=200,
+    thumbnails_gigabytes=7,
     theme=Theme.DARK,
     indexing_paused=True,
     other={"newer": 1},

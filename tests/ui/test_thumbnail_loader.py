@@ -190,6 +190,40 @@ def test_forgetting_loads_it_anew(qtbot: QtBot, thumbnails: Thumbnails, open_loa
     assert loader.image(sha256) is not None
 
 
+def test_what_could_not_be_had_is_tried_again_when_its_drive_has_come(
+    qtbot: QtBot, open_loader: Open
+) -> None:
+    there: list[Image.Image] = []
+
+    def make(asked: Photo) -> Image.Image:
+        if not there:
+            raise UnreadablePhoto(asked.path, "its drive is away")
+        return there[0]
+
+    loader = open_loader(make)
+    heard = Heard(loader)
+    loader.wanted(PHOTOS[:1])
+    qtbot.waitUntil(lambda: len(heard.missing) == 1)
+    there.append(flat_picture("red"))
+    loader.try_again()
+    qtbot.waitUntil(lambda: len(heard.loaded) == 1)
+
+
+def test_what_was_given_up_for_others_is_drawn_again_when_it_is_shown(
+    qtbot: QtBot, thumbnails: Thumbnails, open_loader: Open
+) -> None:
+    for each in PHOTOS[:6]:
+        thumbnails.save(each.sha256, flat_picture("red"))
+    loader = open_loader(lambda _: flat_picture("blue"))
+    heard = Heard(loader)
+    loader.limit_to(3 * 4096)  # a file takes one block
+    qtbot.waitUntil(lambda: thumbnails.bytes_taken() <= 3 * 4096)
+    loader.wanted(PHOTOS[:6])
+    qtbot.waitUntil(lambda: len(heard.loaded) == 6)
+    assert not heard.missing
+    assert thumbnails.bytes_taken() <= 3 * 4096
+
+
 def test_a_new_size_loads_anew_and_the_old_serves_meanwhile(
     qtbot: QtBot, thumbnails: Thumbnails, open_loader: Open
 ) -> None:
