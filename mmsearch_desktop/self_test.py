@@ -458,7 +458,9 @@ def _use(window: MainWindow, application: QApplication, bench: Bench) -> str:
         _wait(application, window, lambda: parts.query_bar.query().picture is not None)
     parts.query_bar.set_words(query.words)
     _wait(application, window, lambda: any(_are_alike(one.query, query) for one in answers))
-    count = parts.results_model.rowCount()
+    hits, count, picture = parts.results_model, parts.results_model.rowCount(), 1  # Qt's number
+    shown = range(min(count, 12))  # of those that are seen without scrolling
+    _wait(application, window, lambda: all(hits.index(row).data(picture) for row in shown))
     if _judge_choice(bench) is None:
         return f"{count} hits shown"
     ends = (Phase.DONE, Phase.FAILED, Phase.STOPPED)

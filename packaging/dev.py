@@ -68,7 +68,8 @@ TEST_PROGRAMS = {
     "import": "imagemagick",
 }
 PACKAGE_PROGRAMS = {"objdump": "binutils", "dpkg-deb": "dpkg"}
-SAMPLE_STEPS = ("pool", "train", "export", "gallery", "evaluate", "photos", "labelled_set")
+SAMPLE_STEPS = ("pool", "train", "export", "gallery", "evaluate", "photos", "labelled_set",
+                "judge_train", "judge_export", "judge_evaluate")  # fmt: skip
 CHECKS = (
     ("style", ["ruff", "check", "."]),
     ("format", ["ruff", "format", "--check", "."]),
