@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Signal
-from PySide6.QtWidgets import (
-    QBoxLayout,
-    QFrame,
-    QHBoxLayout,
-    QProgressBar,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
-
 from mmsearch_desktop.domain import Progress, Stage
-from mmsearch_desktop.ui.theme import plain_label, set_icon
+from mmsearch_desktop.ui.progress_strip import ProgressStrip, duration, name_button, rate
+from mmsearch_desktop.ui.theme import plain_label
 from mmsearch_desktop.ui.wording import name_of, shown
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QResizeEvent
+    from PySide6.QtWidgets import QWidget
 
     from mmsearch_desktop.ui.indexing import IndexingState
 
@@ -34,69 +24,25 @@ _STAGES = {
 }
 
 
-class IndexingStrip(QFrame):
+class IndexingStrip(ProgressStrip):
     """Hidden while there is nothing to do."""
 
-    pause_wanted = Signal()
-    resume_wanted = Signal()
-    cancel_wanted = Signal()
-
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("IndexingStrip")
-        self._paused = False
-        self.title, self.numbers = plain_label(), plain_label("", "Muted")
-        self.bar = QProgressBar(textVisible=False)
+        title = plain_label()
+        title.setMinimumWidth(10)  # a long name is cut, and does not widen the window
+        super().__init__(title, (), narrow_pixels=_NARROW_PIXELS, apart_pixels=2, parent=parent)
         self.bar.setAccessibleName("Progress of indexing")
-        self.pause_button, self.cancel_button = QToolButton(), QToolButton()
-        _prepare(self.cancel_button, "close", "Cancel indexing; what is indexed so far stays")
-        self._build()
-        self.pause_button.clicked.connect(self._toggle)
-        self.cancel_button.clicked.connect(self.cancel_wanted)
-        self.hide()
+        name_button(self.cancel_button, "close", "Cancel indexing; what is indexed so far stays")
 
     def show_state(self, state: IndexingState) -> None:
-        self._paused = stands = state.paused or bool(state.held)
-        self.setVisible(state.has_work or stands)
+        self._stands = state.paused or bool(state.held)
+        self.setVisible(state.has_work or self._stands)
         self.title.setText(shown(_title(state)))
         self.numbers.setText(_numbers(state))
-        _prepare(self.pause_button, "resume" if stands else "pause", _purpose(state))
+        name_button(self.pause_button, "resume" if self._stands else "pause", _purpose(state))
         self.cancel_button.setVisible(state.has_work)
-        _show_on(self.bar, state)
-
-    def _toggle(self) -> None:
-        (self.resume_wanted if self._paused else self.pause_wanted).emit()
-
-    def _build(self) -> None:
-        self.title.setMinimumWidth(10)  # a long name is cut, and does not widen the window
-        self._words = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._words.setSpacing(2)
-        self._words.addWidget(self.title, 1)
-        self._words.addWidget(self.numbers)
-        column = QVBoxLayout()
-        column.setSpacing(6)
-        column.addLayout(self._words)
-        column.addWidget(self.bar)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(16, 8, 10, 10)
-        row.setSpacing(6)
-        row.addLayout(column, 1)
-        row.addWidget(self.pause_button)
-        row.addWidget(self.cancel_button)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        direction, narrow = QBoxLayout.Direction, event.size().width() < _NARROW_PIXELS
-        self.numbers.setWordWrap(narrow)
-        self._words.setDirection(direction.TopToBottom if narrow else direction.LeftToRight)
-
-
-def duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 3600:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
+        self.bar.setVisible(state.folder is not None)
+        self._show_on_bar(state.progress, busy=not state.paused)
 
 
 def _purpose(state: IndexingState) -> str:
@@ -126,7 +72,7 @@ def _numbers(state: IndexingState) -> str:
     parts = [_count(progress)] if progress is not None else []
     if progress is not None and not state.paused:
         if progress.per_second:
-            parts.append(f"{_rate(progress.per_second)} photos/s")
+            parts.append(rate(progress.per_second))
         if progress.seconds_left is not None:
             parts.append(f"{duration(progress.seconds_left)} left")
     if state.not_searchable:
@@ -138,25 +84,3 @@ def _count(progress: Progress) -> str:
     if progress.total is None:
         return f"{progress.done:,} photos found"
     return f"{progress.done:,} of {progress.total:,}"
-
-
-def _rate(per_second: float) -> str:
-    return f"{per_second:.0f}" if per_second >= 10 else f"{per_second:.1f}"
-
-
-def _show_on(bar: QProgressBar, state: IndexingState) -> None:
-    progress = state.progress
-    bar.setVisible(state.folder is not None)
-    if progress is not None and progress.total:
-        bar.setRange(0, progress.total)
-        bar.setValue(progress.done)
-    else:  # a busy bar, or an empty one where nothing moves
-        bar.setRange(0, 1 if state.paused else 0)
-        bar.setValue(0)
-
-
-def _prepare(button: QToolButton, picture: str, purpose: str) -> None:
-    set_icon(button, picture)
-    button.setIconSize(QSize(20, 20))
-    button.setAccessibleName(purpose)
-    button.setToolTip(purpose)

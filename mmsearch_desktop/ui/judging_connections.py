@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from mmsearch_desktop.domain import DeviceOutOfMemory
 from mmsearch_desktop.models.judge_offers import JUDGES
-from mmsearch_desktop.ui.indexing_strip import duration
 from mmsearch_desktop.ui.judging_desk import JudgingDesk
 from mmsearch_desktop.ui.menus import Entry
+from mmsearch_desktop.ui.progress_strip import duration
 
 if TYPE_CHECKING:
     from mmsearch_desktop.models.offers import Offer

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from mmsearch_desktop.search.answers import plain
-from mmsearch_desktop.ui.indexing_strip import duration
+from mmsearch_desktop.ui.progress_strip import duration
 
 _WORTH_TELLING_SECONDS = 5.0
 _REASON_CHARACTERS = 600

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from mmsearch_desktop.models.offers import Offer, size_text, where_files_go
-from mmsearch_desktop.ui.indexing_strip import duration
+from mmsearch_desktop.ui.progress_strip import duration
 from mmsearch_desktop.ui.spaces_list import SpacesList
 from mmsearch_desktop.ui.theme import icon_button, plain_label, restyle, styled
 from mmsearch_desktop.ui.wording import shown

@@ -89,7 +89,8 @@ class CleanDebian:
         """With what it depends on, and nothing that is only recommended."""
         place = self.folder / "root" / package.name
         shutil.copy(package, place)
-        for words in (["update"], ["install", "--no-install-recommends", f"/root/{package.name}"]):
+        inside = f"/{place.relative_to(self.folder)}"
+        for words in (["update"], ["install", "--no-install-recommends", inside]):
             self._apt(words)
         place.unlink()
 
