@@ -30,7 +30,7 @@ class IndexingStrip(ProgressStrip):
     def __init__(self, parent: QWidget | None = None) -> None:
         title = plain_label()
         title.setMinimumWidth(10)  # a long name is cut, and does not widen the window
-        super().__init__(title, (), narrow_pixels=_NARROW_PIXELS, apart_pixels=2, parent=parent)
+        super().__init__(title, (), narrow_pixels=_NARROW_PIXELS, parent=parent)
         self.bar.setAccessibleName("Progress of indexing")
         name_button(self.cancel_button, "close", "Cancel indexing; what is indexed so far stays")
 

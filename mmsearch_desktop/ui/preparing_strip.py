@@ -31,7 +31,6 @@ class PreparingStrip(ProgressStrip):
             plain_label(wrap=True),
             (self.now_button,),
             narrow_pixels=_NARROW_PIXELS,
-            apart_pixels=18,
             parent=parent,
         )
         self.bar.setAccessibleName("Progress of preparing a model")

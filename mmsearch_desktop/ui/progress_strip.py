@@ -37,14 +37,13 @@ class ProgressStrip(QFrame):
         buttons: tuple[QWidget, ...],
         *,
         narrow_pixels: int,
-        apart_pixels: int,
         parent: QWidget | None = None,
     ) -> None:
-        """Below `narrow_pixels` the numbers lie under the words, else `apart_pixels` from them."""
+        """Below `narrow_pixels` the numbers lie under the words, not beside them."""
         super().__init__(parent)
         self.setObjectName("IndexingStrip")
         self._stands = False
-        self._narrow_pixels, self._apart_pixels = narrow_pixels, apart_pixels
+        self._narrow_pixels = narrow_pixels
         self.title, self.numbers = title, plain_label("", "Muted")
         self.bar = QProgressBar(textVisible=False)
         self.pause_button, self.cancel_button = QToolButton(), QToolButton()
@@ -85,7 +84,7 @@ class ProgressStrip(QFrame):
         direction, narrow = QBoxLayout.Direction, event.size().width() < self._narrow_pixels
         self.numbers.setWordWrap(narrow)
         self._words.setDirection(direction.TopToBottom if narrow else direction.LeftToRight)
-        self._words.setSpacing(2 if narrow else self._apart_pixels)
+        self._words.setSpacing(2 if narrow else 18)
 
 
 def duration(seconds: float) -> str:
