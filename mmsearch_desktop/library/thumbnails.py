@@ -36,6 +36,7 @@ _TRIMMED_TO = 0.9  # of the limit, so that looking for the oldest is seldom
 _NEARLY_FULL = 0.8  # below it there was room for whatever is missing
 _BLOCK_BYTES = 4096  # a file takes whole ones
 _LOOKED_AT_NS = 3600 * 10**9  # noted once in so long
+_ABANDONED_NS = 3600 * 10**9  # whoever writes a file for so long was killed
 
 # What Pillow raises on a file of ours that was cut off or overwritten.
 _DAMAGED = (ValueError, SyntaxError, EOFError, LookupError, struct.error, RuntimeError, MemoryError)
@@ -195,10 +196,14 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _kept(folder: Path) -> Iterator[_Kept]:
+    """All that are whole; what a killed process left half written goes."""
     for entry in _files(folder):
         with contextlib.suppress(OSError):
             status = entry.stat(follow_symlinks=False)
-            yield _Kept(entry.path, status.st_mtime_ns, _on_disk(status.st_size))
+            if not entry.name.endswith(_UNFINISHED):
+                yield _Kept(entry.path, status.st_mtime_ns, _on_disk(status.st_size))
+            elif time.time_ns() - status.st_mtime_ns > _ABANDONED_NS:
+                os.unlink(entry.path)  # noqa: PTH108 - as in _without_oldest
 
 
 def _on_disk(size_bytes: int) -> int:

@@ -259,3 +259,25 @@ def test_many_threads_at_the_limit_lose_nothing_but_the_oldest(tmp_path: Path) -
         thread.join()
     thumbnails.limit_to(20 * 4096)
     assert 1 <= len(thumbnails.all()) <= 20
+
+
+def test_what_another_is_just_writing_is_never_given_up_for_room(tmp_path: Path) -> None:
+    thumbnails = limited(tmp_path, 3)
+    folder = tmp_path / "ab"
+    folder.mkdir()
+    writing = folder / "abcdef12x.new"
+    writing.write_bytes(ONE)
+    for number in range(9):
+        thumbnails.keep(hashlib.sha256(f"{number}".encode()).hexdigest(), ONE)
+    assert writing.read_bytes() == ONE
+    assert 1 <= len(thumbnails.all()) <= 3
+
+
+def test_what_a_killed_process_left_half_written_goes(tmp_path: Path) -> None:
+    folder = tmp_path / "ab"
+    folder.mkdir()
+    left = folder / "abcdef12x.new"
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    assert limited(tmp_path, 3).bytes_taken() == 0
+    assert not left.exists()
