@@ -150,15 +150,19 @@ class Thumbnails:
             return self._taken
 
     def _trim(self) -> None:
-        """One thread does it for all; the others go on meanwhile."""
+        """One thread does it for all; the others go on meanwhile.
+
+        What they add is perhaps counted twice, but never missed.
+        """
         if not self._trimming.acquire(blocking=False):
             return
         try:
-            taken = self._without_oldest()
+            before = self.bytes_taken()
+            remaining = self._without_oldest()
+            with self._lock:
+                self._taken = remaining + max(0, (self._taken or 0) - before)
         finally:
             self._trimming.release()
-        with self._lock:
-            self._taken = taken
 
     def _without_oldest(self) -> int:
         """The bytes that remain."""
