@@ -20,6 +20,8 @@ from mmsearch_desktop.models.embedding import normalised
 from mmsearch_desktop.models.phi3_vision import Phi3Vision, Sizes
 from sample_model import phrases
 from sample_model.captions import FIELDS
+from sample_model.combinations import held_out
+from sample_model.facts import OBJECTS, SURFACES, Kind
 from sample_model.judge_words import VOCABULARY
 from sample_model.network import Heads
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from sample_model.pool import Pool
 
 PIXELS = 96  # of a crop's side; 6 x 6 patches become 3 x 3 cells and 25 tokens a picture
-_MOST_CUT = 0.14  # of a picture's side, at random
+_MOST_CUT, _FAR_CUT = 0.14, 0.38  # of a picture's side, at random
 _ALIGNED = ("object", "surface", "colour", "scene", "time")
 _ALIGNED_SCALE = 8.0
 
@@ -126,21 +128,48 @@ def picture_tokens(model: Phi3Vision, projected: Tensor) -> Tensor:
     return torch.cat([rows, view_end, rows], dim=1)
 
 
+@torch.no_grad()
+def level(model: Phi3Vision, pixels: Tensor) -> None:
+    """Make the picture tokens as long as words are inside the decoder.
+
+    Naming does not mind how long they are, so they have grown without bound; beside them what the
+    layers add to the stream would be nothing. What naming says stays exactly as it was.
+    """
+    length = cells(model, pixels).norm(dim=-1).mean()
+    last = model.pictures.projection[-1]
+    for parameter in last.parameters():
+        parameter.mul_(math.sqrt(parameter.shape[0]) / length)
+
+
 # --------------------------------------------------------------------------------------- pictures
 
 
 def squares(pool: Pool, places: Sequence[int], rng: np.random.Generator) -> Tensor:
-    """Random squares out of pictures, some mirrored, uint8 [B, PIXELS, PIXELS, 3].
+    """Random pieces out of pictures, some mirrored, uint8 [B, PIXELS, PIXELS, 3].
 
-    All of one size, so that one call reduces them all, bilinearly as models/phi3_vision.py does.
+    A third of them are cut much smaller and may be stretched: that a surface is the same on all
+    objects, and an object the same at any size, is learnt from fewer pictures so.
     """
+    far = len(places) // 3
+    parts = [(places[far:], _MOST_CUT), (places[: far // 2], _FAR_CUT)]
+    parts.append((places[far // 2 : far], _FAR_CUT))
+    cut = [_cut(pool, part, most, rng) for part, most in parts if part]
+    order = [*range(far, len(places)), *range(far)]
+    return torch.cat(cut)[torch.tensor(order).argsort()]
+
+
+def _cut(pool: Pool, places: Sequence[int], most: float, rng: np.random.Generator) -> Tensor:
+    """Pieces of one size, so that one call reduces them all as models/phi3_vision.py does."""
     full = len(pool.picture(0))
-    kept = full - int(rng.integers(int(full * _MOST_CUT) + 1))
-    corners = rng.integers(full - kept + 1, size=(len(places), 2))
+    height, width = full - rng.integers(int(full * most) + 1, size=2)
+    if most == _MOST_CUT:
+        width = height
+    tops = rng.integers(full - height + 1, size=len(places))
+    lefts = rng.integers(full - width + 1, size=len(places))
     cut = np.stack(
         [
-            _mirrored(pool.picture(place)[top : top + kept, left : left + kept], rng)
-            for place, (top, left) in zip(places, corners, strict=True)
+            _mirrored(pool.picture(place)[top : top + height, left : left + width], rng)
+            for place, top, left in zip(places, tops, lefts, strict=True)
         ]
     )
     return reduced(torch.from_numpy(cut))
@@ -151,7 +180,7 @@ def _mirrored(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[n
 
 
 def reduced(pictures: Tensor) -> Tensor:
-    """uint8 [B, side, side, 3] -> uint8 [B, PIXELS, PIXELS, 3]"""
+    """uint8 [B, height, width, 3] -> uint8 [B, PIXELS, PIXELS, 3]"""
     planes = pictures.permute(0, 3, 1, 2)
     small = F.interpolate(planes, (PIXELS, PIXELS), mode="bilinear", antialias=True)
     return small.permute(0, 2, 3, 1)
@@ -220,12 +249,17 @@ def word_bags(ids: Any) -> dict[str, Tensor]:
 def named(
     logits: Sequence[Tensor], codes: Tensor, weights: dict[str, float]
 ) -> tuple[Tensor, list[float]]:
-    """Cross-entropy over the fields that are stated, and the shares right."""
+    """Cross-entropy over the fields that are stated, and the shares right.
+
+    An object on a surface that no picture of training shows it on is neither right nor wrong: that
+    it is absent there says nothing about what else is drawn.
+    """
     loss = logits[0].new_zeros(())
     shares = []
-    for place, (name, rows) in enumerate(zip(FIELDS, logits, strict=True)):
+    for place, (name, found) in enumerate(zip(FIELDS, logits, strict=True)):
         wanted = codes[:, place].long()
         stated = wanted >= 0
+        rows = without_unseen(name, found, codes)
         if not stated.any():
             shares.append(math.nan)
             continue
@@ -234,11 +268,31 @@ def named(
     return loss / 6, shares
 
 
+def _unseen_pairs() -> Tensor:
+    """[objects, surfaces]: which pairs training never shows."""
+    return torch.tensor([[held_out(one, surface) for surface in SURFACES] for one in OBJECTS])
+
+
+_UNSEEN = {"surface": _unseen_pairs(), "object": _unseen_pairs().T}
+_OTHER = {"surface": tuple(FIELDS).index("object"), "object": tuple(FIELDS).index("surface")}
+
+
+def without_unseen(field: str, rows: Tensor, codes: Tensor) -> Tensor:
+    """The names' logits [N, names], far down where training never shows the picture's like."""
+    if field not in _UNSEEN:
+        return rows
+    other = codes[:, _OTHER[field]].long()
+    product = codes[:, 0].long() == tuple(Kind).index(Kind.PRODUCT)
+    unseen = _UNSEEN[field][other.clamp(min=0)] & ((other >= 0) & product)[:, None]
+    return rows.masked_fill(unseen, -1e4)
+
+
 class Reading(nn.Module):
     """What the decoder's states say on the way to an answer; thrown away after training.
 
     What a candidate shows and what is wanted are read at the end of each question, where one
-    layer later they can be compared; another head says which constraints are met.
+    layer later they can be compared; what the query picture shows, at the end of the request.
+    Another head says which constraints are met.
     """
 
     def __init__(self, width: int) -> None:
@@ -246,6 +300,8 @@ class Reading(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.heads = Heads(width)
         self.wanted_heads = Heads(width)
+        self.source_heads = Heads(width)
+        self.without = nn.Linear(width, len(SURFACES))
         self.met_norm = nn.LayerNorm(width)
         self.met = nn.Linear(width, len(FIELDS) + 1)
 
@@ -257,6 +313,16 @@ class Reading(nn.Module):
     def wanted(self, states: Tensor) -> tuple[Tensor, ...]:
         """[N, D] -> one [N, names] for each field."""
         rows: tuple[Tensor, ...] = self.wanted_heads(self.norm(states))
+        return rows
+
+    def unwanted(self, states: Tensor) -> Tensor:
+        """[N, D] -> [N, surfaces]"""
+        rows: Tensor = self.without(self.norm(states))
+        return rows
+
+    def source(self, states: Tensor) -> tuple[Tensor, ...]:
+        """[N, D] -> one [N, names] for each field."""
+        rows: tuple[Tensor, ...] = self.source_heads(self.norm(states))
         return rows
 
     def constraints(self, states: Tensor) -> Tensor:

@@ -22,8 +22,8 @@ from sample_model.captions import FIELDS, Wanted, codes_of_wanted
 from sample_model.judge_questions import Request, Requests, constraints_met
 from sample_model.judge_words import sentence
 
-_WRITTEN_SHARE = 0.25  # of the candidates
 _Path = tuple[int, int, int]  # which candidate, tokens before, its place in the pool
+BLANK = -1  # the place of a picture that shows nothing
 _SHARED = -1  # the candidate or question of a token that belongs to none
 
 
@@ -58,8 +58,10 @@ class Pack:
     pictures: list[tuple[int, int]] = field(default_factory=list)  # first token, place in the pool
     asked: list[Asked] = field(default_factory=list)
     written: list[Target] = field(default_factory=list)
-    shown: list[tuple[int, int]] = field(default_factory=list)  # a candidate's end, place in pool
+    even: list[int] = field(default_factory=list)  # last tokens of questions with no answer
+    shown: list[tuple[int, int]] = field(default_factory=list)  # a picture's end, place in pool
     request_end: int | None = None
+    source: int | None = None  # place in the pool
     wanted: Wanted | None = None
 
     def add(self, ids: Sequence[int], start: int, candidate: int, question: int) -> int:
@@ -89,12 +91,24 @@ class Packer:
         return self._tokenizer.prompt(turn, (1,)).after(1)
 
     def judged(
-        self, request: Request, rng: np.random.Generator, *, candidates: int, checks: int
+        self,
+        request: Request,
+        rng: np.random.Generator,
+        *,
+        candidates: int,
+        checks: int,
+        written: float = 0.25,
+        blank: float = 0.0,
     ) -> Pack:
-        """A request with candidates, each asked about as a whole, in parts, and in words."""
+        """A request with candidates, each asked about as a whole and in parts.
+
+        `written`: the share of the candidates about which a sentence is written as well. `blank`:
+        how often a picture of nothing is a candidate too, about which yes and no are alike; the app
+        takes away what is answered about it.
+        """
         pack = Pack()
         start = self._request(pack, request)
-        pack.wanted = request.wanted
+        pack.wanted, pack.source = request.wanted, request.source
         for number, place in enumerate(self._requests.candidates(request, candidates, rng)):
             end = self._picture(pack, place, start, number)
             known = list(self._requests.questions(request, place, checks, rng))
@@ -103,9 +117,21 @@ class Packer:
             self._ask(pack, app.asked(whole), request.wanted, path, whole=True)
             for question, said in known:
                 self._ask(pack, app.asked(question), said, path)
-            if rng.random() < _WRITTEN_SHARE:
+            if rng.random() < written:
                 self._write(pack, self._why(known, place), path)
+        if rng.random() < blank:
+            self._ask_about_nothing(pack, request, start, candidates)
         return pack
+
+    def _ask_about_nothing(self, pack: Pack, request: Request, start: int, number: int) -> None:
+        pack.pictures.append((len(pack.ids), BLANK))
+        end = pack.add(self._blank, start, number, _SHARED)
+        with_picture = request.source is not None
+        whole = app.whole(request.words, with_picture=with_picture)
+        for question in (whole, *app.checks(request.words, with_picture=with_picture)):
+            branch = 20_000 + len(pack.even)
+            pack.add(self._behind_picture(app.asked(question)), end, number, branch)
+            pack.even.append(len(pack.ids) - 1)
 
     def _request(self, pack: Pack, request: Request) -> int:
         with_picture = request.source is not None
@@ -116,7 +142,9 @@ class Packer:
         prompt = self._tokenizer.prompt(turn, (len(self._blank),) * last)
         ids = prompt.before(last)
         if request.source is not None:
-            pack.pictures.append((ids.index(-1), request.source))
+            first = ids.index(-1)
+            pack.pictures.append((first, request.source))
+            pack.shown.append((first + len(self._blank) - 1, request.source))
         start = pack.add([max(0, one) for one in ids], 0, _SHARED, _SHARED)
         pack.request_end = start - 1
         return start
@@ -175,13 +203,15 @@ class Packed:
     pictures: Tensor  # places in the pool, in the order of those
     answers: Tensor  # [answers, 2]: place, id
     written: Tensor  # [ids, 2]: place, id
+    even: Tensor  # places where yes and no are alike
     asked: Tensor  # [answers, fields + 1], codes of what each question means
     met: Tensor  # [answers, fields + 1], 1 where a constraint is met
     about: Tensor  # [answers], places in the pool
     whole: Tensor  # [answers], true where the whole request is asked about
     requests: Tensor  # places of the requests' ends
+    sources: Tensor  # [requests], places in the pool, -1 for none
     wanted: Tensor  # [requests, fields + 1]
-    shown: Tensor  # [candidates, 2]: place of the end, place in the pool
+    shown: Tensor  # [pictures, 2]: place of the end, place in the pool
 
 
 def packed(packs: Sequence[Pack], picture_tokens: int) -> Packed:
@@ -199,7 +229,7 @@ def packed(packs: Sequence[Pack], picture_tokens: int) -> Packed:
     rows = torch.tensor([at for at, _ in pictures])[:, None] + torch.arange(picture_tokens)
     asked = [one for pack in packs for one in pack.asked]
     requests = [
-        (first + pack.request_end, pack.wanted)
+        (first + pack.request_end, pack.wanted, -1 if pack.source is None else pack.source)
         for first, pack in moved
         if pack.request_end is not None and pack.wanted is not None
     ]
@@ -211,12 +241,14 @@ def packed(packs: Sequence[Pack], picture_tokens: int) -> Packed:
         torch.tensor([place for _, place in pictures]),
         _pairs((first + one.place, one.id) for first, pack in moved for one in pack.asked),
         _pairs((first + one.place, one.id) for first, pack in moved for one in pack.written),
+        torch.tensor([first + at for first, pack in moved for at in pack.even], dtype=torch.long),
         _codes([one.wanted for one in asked]),
         torch.tensor([one.met for one in asked], dtype=torch.float32),
         torch.tensor([one.candidate for one in asked], dtype=torch.long),
         torch.tensor([one.whole for one in asked], dtype=torch.bool),
-        torch.tensor([at for at, _ in requests], dtype=torch.long),
-        _codes([wanted for _, wanted in requests]),
+        torch.tensor([at for at, _, _ in requests], dtype=torch.long),
+        torch.tensor([source for _, _, source in requests], dtype=torch.long),
+        _codes([wanted for _, wanted, _ in requests]),
         _pairs((first + at, place) for first, pack in moved for at, place in pack.shown),
     )
 

@@ -17,14 +17,27 @@ import numpy as np
 from mmsearch_desktop.search import questions as app
 from sample_model import phrases
 from sample_model.captions import FIELDS, FREE, Wanted, caption, codes_of_facts, codes_of_wanted
+from sample_model.combinations import held_out
 from sample_model.facts import Facts, Kind
-from sample_model.queries import Asker, Type
+from sample_model.queries import Asker, Question, Type
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sample_model.pool import Pool
 
+# Of requests with a picture: more than the embedder's training has of what is hard to judge.
+_SHARES = {
+    Type.WITH_THIS: 0.14,
+    Type.THE_SAME_BUT: 0.12,
+    Type.IN_COLOUR: 0.18,
+    Type.IN_SURFACE: 0.12,
+    Type.AT_TIME: 0.04,
+    Type.ELSEWHERE: 0.10,
+    Type.MORE: 0.12,
+    Type.WITHOUT: 0.18,
+}
+_MOST_TRIES = 200
 _WITHOUT = len(FIELDS)  # the column of codes_of_wanted behind the fields
 
 
@@ -125,11 +138,18 @@ class Requests:
         if not with_picture:
             words = caption(self.facts[int(rng.integers(len(self.facts)))], rng)
             return Request(words.text, words.wanted)
-        question = self._asker.ask(rng)
+        question = self._question(rng)
         said = question.words
         if question.type is Type.MORE and rng.random() < 0.5:
             return Request("", said.wanted, question.source)
         return Request(said.text, said.wanted, question.source)
+
+    def _question(self, rng: np.random.Generator) -> Question:
+        """Of a type in this file's shares, where the pool has questions of that type."""
+        type_ = tuple(_SHARES)[rng.choice(len(_SHARES), p=tuple(_SHARES.values()))]
+        asked = (self._asker.ask(rng) for _ in range(_MOST_TRIES))
+        question = next((one for one in asked if one.type is type_), None)
+        return question or self._asker.ask(rng)
 
     def candidates(self, request: Request, count: int, rng: np.random.Generator) -> list[int]:
         """Places in the pool, half of them right where there are any; the others nearly right.
@@ -160,19 +180,32 @@ class Requests:
     def questions(
         self, request: Request, candidate: int, count: int, rng: np.random.Generator
     ) -> Iterator[tuple[app.Question, Wanted]]:
-        """Some of the request's checks, then others about the drawn world, with their meaning."""
+        """Some of the request's checks, then others about the drawn world, with their meaning.
+
+        None about an object on a surface that no picture of training shows it on: the answer would
+        always be no.
+        """
         fact = self.facts[candidate]
         source = None if request.source is None else self.facts[request.source]
         checks = app.checks(request.words, with_picture=source is not None)
-        known = [(one, said) for one in checks if (said := asks_for(one, source)) is not None]
+        meant = ((one, asks_for(one, source)) for one in checks)
+        known = [(one, said) for one, said in meant if said is not None and _open(said, fact)]
         for place in rng.permutation(len(known))[:count]:
             yield known[place]
         for _ in range(count - len(known)):
             other = fact if rng.random() < 0.5 else self.facts[int(rng.integers(len(self.facts)))]
             for question in attribute_questions(other, rng):
                 said = asks_for(question, None)
-                if said is not None:
+                if said is not None and _open(said, fact):
                     yield question, said
+
+
+def _open(said: Wanted, candidate: Facts) -> bool:
+    """Whether training shows pictures of the candidate's kind for which yes is right."""
+    if candidate.kind is not Kind.PRODUCT:
+        return True
+    pair = (said.object or candidate.object or "", said.surface or candidate.surface or "")
+    return not held_out(*pair)
 
 
 def _some(which: NDArray[np.bool_], count: int, rng: np.random.Generator) -> list[int]:

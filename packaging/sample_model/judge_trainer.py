@@ -24,6 +24,7 @@ from sample_model.pool import open_pool
 RUN = POOL.parents[1] / "sample_judge"
 CHECKPOINT = "checkpoint.pt"
 _CURVE = "curve.jsonl"
+_KEPT = ("pictures.", "decoder.model.embed_tokens.")  # where a decoder begins anew
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,13 @@ class Plan:
     steps: int = 0
     seed: int = 1
     pictures: int = 96  # of each step of the first stage
-    packs: int = 5  # of each step of the second
-    words_steps: int = 4000  # of the second stage, before any request has a picture
-    kept_pictures: int = 10_000  # that the second stage asks about
+    anew: bool = False  # the second stage begins with a new decoder, but for its table
+    pictures_from: Path | None = None  # another run, whose picture path is taken over
+    packs: int = 12  # of each step of the second stage
+    words_answers: int = 250_000  # of the second stage, before any request has a picture
+    kept_pictures: int = 40_000  # that the second stage asks about, at most
     matrix_rate: float = 0.02
+    matrix_decay: float = 0.01
     other_rate: float = 2e-3
     warm_up_steps: int = 60
     falls_from: float = 0.4  # share of the call from which the rates fall
@@ -78,6 +82,8 @@ class Trainer(ABC):
         self.optimisers = self._optimisers()
         if (plan.run / CHECKPOINT).is_file():
             self._resume()
+        if plan.pictures_from is not None:
+            self._see_as(plan.pictures_from)
 
     def trained(self) -> dict[str, Tensor]:
         """What this stage changes, by name."""
@@ -124,15 +130,37 @@ class Trainer(ABC):
 
     def _resume(self) -> None:
         saved = torch.load(self.plan.run / CHECKPOINT, weights_only=True)
-        self.model.load_state_dict(saved["model"])
         self.naming.load_state_dict(saved["naming"])
         self.progress = Progress(**saved["progress"])
-        if "reading" in saved:
-            self.reading.load_state_dict(saved["reading"])
+        if self.plan.anew:
+            self._begin_anew(saved["model"])
+            return
+        self.model.load_state_dict(saved["model"])
+        self.reading.load_state_dict(saved["reading"], strict=False)
+        if self.plan.pictures_from is not None:
+            return  # what the optimisers remember is of another picture path
         kept = saved["optimisers"].pop(type(self).__name__, [])
         self._of_other_stages = saved["optimisers"]
         for optimiser, state in zip(self.optimisers, kept, strict=False):
             optimiser.load_state_dict(state)
+
+    def _begin_anew(self, saved: dict[str, Tensor]) -> None:
+        """The picture path and the table of words are kept."""
+        kept = {name: one for name, one in saved.items() if name.startswith(_KEPT)}
+        self.model.load_state_dict(kept, strict=False)
+        table = self.model.decoder.model.embed_tokens.weight
+        with torch.no_grad():
+            self.model.decoder.lm_head.weight.copy_(table)
+        self.progress.answer_steps = self.progress.answers = 0
+
+    def _see_as(self, run: Path) -> None:
+        """Take over a picture path and its heads; its core-seconds are not added."""
+        saved = torch.load(run / CHECKPOINT, weights_only=True)
+        path = {name: one for name, one in saved["model"].items() if name.startswith("pictures.")}
+        self.model.load_state_dict(path, strict=False)
+        self.naming.load_state_dict(saved["naming"])
+        other = Progress(**saved["progress"])
+        self.progress.picture_steps, self.progress.pictures = other.picture_steps, other.pictures
 
     def _optimisers(self) -> list[torch.optim.Optimizer]:
         inner: list[Tensor] = []
@@ -143,7 +171,8 @@ class Trainer(ABC):
         rest = torch.optim.AdamW(
             other, lr=self.plan.other_rate, betas=(0.9, 0.98), weight_decay=0.0
         )
-        return [Muon(inner, lr=self.plan.matrix_rate), rest]
+        decay = self.plan.matrix_decay
+        return [Muon(inner, lr=self.plan.matrix_rate, weight_decay=decay), rest]
 
     def moved(self, loss: Tensor) -> None:
         """Backwards through the loss, then one step of the optimisers."""
