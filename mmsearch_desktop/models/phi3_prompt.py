@@ -17,6 +17,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from mmsearch_desktop.domain import ModelProblem, WeightsDamaged, WeightsMissing
+from mmsearch_desktop.models.checkpoint import tokenizer_trouble
 
 # Goes up whenever the same words would become other ids.
 PROMPT_RULE_VERSION = "1"
@@ -155,7 +156,8 @@ def _open_tokenizer(file: Path) -> Tokenizer:
         raise WeightsDamaged(f"{file}: is no tokenizer ({error}). Download it again.") from error
     if not complete:
         raise WeightsDamaged(f"{file}: lists no words. Download it again.")
-    return Tokenizer.from_buffer(content)
+    with tokenizer_trouble(file):
+        return Tokenizer.from_buffer(content)
 
 
 class Writing:

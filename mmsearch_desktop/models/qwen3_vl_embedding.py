@@ -42,6 +42,7 @@ from mmsearch_desktop.models.checkpoint import (
     read_checkpoint,
     read_json,
     stored_tensors,
+    tokenizer_trouble,
     weight_files,
 )
 from mmsearch_desktop.models.device import free_bytes, has_bfloat16, memory_text
@@ -153,7 +154,8 @@ def open_tokenizer(path: Path) -> Tokenizer:
     kinds = (("vocab", dict), ("merges", list))
     if not isinstance(model, dict) or not all(isinstance(model.get(n), k) for n, k in kinds):
         raise WeightsDamaged(f"{path}: lists no words. Download it again.")
-    tokenizer = Tokenizer.from_file(str(path))
+    with tokenizer_trouble(path):
+        tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer.encode_special_tokens = True

@@ -143,6 +143,10 @@ def test_a_missing_or_damaged_tokenizer_is_explained(tmp_path: Path) -> None:
     for content in damaged:
         with pytest.raises(WeightsDamaged, match=r"tokenizer\.json"):
             Phi3Tokenizer(_written(tmp_path, content))
+    strange = {"model": {"type": "Magic", "vocab": {}, "merges": []}}  # a plain Exception, there
+    for content in (strange, tiny_tokenizer() | {"normalizer": {"type": "Magic"}}):
+        with pytest.raises(WeightsDamaged, match=r"tokenizer\.json: is no tokenizer.*again"):
+            Phi3Tokenizer(_written(tmp_path, content))
     (tmp_path / "tokenizer.json").write_bytes(b"\xff{")
     with pytest.raises(WeightsDamaged, match=r"tokenizer\.json"):
         Phi3Tokenizer(tmp_path / "tokenizer.json")

@@ -408,6 +408,11 @@ SPOILED: list[tuple[Callable[[Path], object], type[ModelProblem], str]] = [
     (_config(vision_config__out_hidden_size=99), WeightsDamaged, "fit together"),
     (_text_of("tokenizer.json", "version https://git-lfs"), WeightsDamaged, "JSON"),
     (_text_of("tokenizer.json", '{"model": {"vocab": []}}'), WeightsDamaged, "lists no words"),
+    (
+        _text_of("tokenizer.json", '{"model": {"type": "Magic", "vocab": {}, "merges": []}}'),
+        WeightsDamaged,
+        r"tokenizer\.json: is no tokenizer",
+    ),
     (_without_picture_token, WeightsDamaged, r"no <\|image_pad\|>.*Qwen3-VL-Embedding's"),
     (_spoil("tokenizer.json", post_processor=None), WeightsDamaged, "makes no vectors"),
 ]
