@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
+
 from mmsearch_desktop.domain import Progress, Stage
 from mmsearch_desktop.ui.progress_strip import ProgressStrip, duration, name_button, rate
-from mmsearch_desktop.ui.theme import plain_label
-from mmsearch_desktop.ui.wording import name_of, shown
+from mmsearch_desktop.ui.theme import ElidedLabel
+from mmsearch_desktop.ui.wording import as_tip, name_of, shown
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -28,9 +30,12 @@ class IndexingStrip(ProgressStrip):
     """Hidden while there is nothing to do."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        title = plain_label()
-        title.setMinimumWidth(10)  # a long name is cut, and does not widen the window
-        super().__init__(title, (), narrow_pixels=_NARROW_PIXELS, parent=parent)
+        super().__init__(
+            ElidedLabel(Qt.TextElideMode.ElideMiddle),
+            (),
+            narrow_pixels=_NARROW_PIXELS,
+            parent=parent,
+        )
         self.bar.setAccessibleName("Progress of indexing")
         name_button(self.cancel_button, "close", "Cancel indexing; what is indexed so far stays")
 
@@ -38,6 +43,7 @@ class IndexingStrip(ProgressStrip):
         self._stands = state.paused or bool(state.held)
         self.setVisible(state.has_work or self._stands)
         self.title.setText(shown(_title(state)))
+        self.title.setToolTip(as_tip(_title(state)))
         self.numbers.setText(_numbers(state))
         name_button(self.pause_button, "resume" if self._stands else "pause", _purpose(state))
         self.cancel_button.setVisible(state.has_work)

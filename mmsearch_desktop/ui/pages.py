@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
 
 _BESIDE_PIXELS = 720  # of the page: below, the sample photos lie under the drop zone
+_EDGE_PIXELS, _NARROW_EDGE_PIXELS = 28, 16
 _TILES_FROM_PIXELS = 580  # below, it shows none of them
 _PICTURE_FROM_PIXELS, _PROMISE_FROM_PIXELS = 480, 320  # of the page's height
 _READABLE_PIXELS = 620  # width of a text that is read as one
@@ -44,7 +45,7 @@ class DropZonePage(QFrame):
         )
         self.choose_button.clicked.connect(self.choose_wanted)
         column = QVBoxLayout(self.zone)
-        column.setContentsMargins(24, 24, 24, 24)
+        column.setContentsMargins(12, 24, 12, 24)
         column.setSpacing(12)
         column.addStretch(1)
         column.addWidget(self.picture)
@@ -55,7 +56,6 @@ class DropZonePage(QFrame):
         column.addStretch(1)
         self.samples = SampleCard()
         self._around = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
-        self._around.setContentsMargins(28, 12, 28, 28)
         self._around.setSpacing(16)
         self._around.addWidget(self.zone, 1)
         self._around.addWidget(self.samples)
@@ -66,6 +66,8 @@ class DropZonePage(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         beside = event.size().width() >= _BESIDE_PIXELS
+        edge = _EDGE_PIXELS if event.size().width() >= _TILES_FROM_PIXELS else _NARROW_EDGE_PIXELS
+        self._around.setContentsMargins(edge, 12, edge, edge)
         direction = QBoxLayout.Direction
         self._around.setDirection(direction.LeftToRight if beside else direction.TopToBottom)
         self.samples.lay(beside=beside, wide=event.size().width() >= _TILES_FROM_PIXELS)

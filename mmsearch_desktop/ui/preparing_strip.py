@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from mmsearch_desktop.domain import Progress, Stage
 from mmsearch_desktop.ui.progress_strip import ProgressStrip, duration, name_button, rate
-from mmsearch_desktop.ui.theme import plain_label
+from mmsearch_desktop.ui.theme import wrapped_label
 from mmsearch_desktop.ui.wording import photos, shown
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class PreparingStrip(ProgressStrip):
         self.now_button = QPushButton("Use it now")
         self.now_button.setToolTip(_USE_NOW)
         super().__init__(
-            plain_label(wrap=True),
+            wrapped_label(),
             (self.now_button,),
             narrow_pixels=_NARROW_PIXELS,
             parent=parent,

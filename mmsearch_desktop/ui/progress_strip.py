@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mmsearch_desktop.ui.theme import plain_label, set_icon
+from mmsearch_desktop.ui.theme import set_icon, wrapped_label
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
@@ -39,15 +39,15 @@ class ProgressStrip(QFrame):
         narrow_pixels: int,
         parent: QWidget | None = None,
     ) -> None:
-        """Below `narrow_pixels` the numbers lie under the words, not beside them."""
+        """Below `narrow_pixels` the numbers and `buttons` lie under the words, not beside them."""
         super().__init__(parent)
         self.setObjectName("IndexingStrip")
         self._stands = False
         self._narrow_pixels = narrow_pixels
-        self.title, self.numbers = title, plain_label("", "Muted")
+        self.title, self.numbers = title, wrapped_label("", "Muted")
         self.bar = QProgressBar(textVisible=False)
         self.pause_button, self.cancel_button = QToolButton(), QToolButton()
-        self._build((*buttons, self.pause_button, self.cancel_button))
+        self._build(buttons)
         self.pause_button.clicked.connect(self._toggle)
         self.cancel_button.clicked.connect(self.cancel_wanted)
         self.hide()
@@ -67,7 +67,11 @@ class ProgressStrip(QFrame):
         self._words = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._words.setSpacing(2)
         self._words.addWidget(self.title, 1)
-        self._words.addWidget(self.numbers)
+        facts = QHBoxLayout()
+        facts.addWidget(self.numbers, 1)
+        for button in buttons:
+            facts.addWidget(button)
+        self._words.addLayout(facts)
         column = QVBoxLayout()
         column.setSpacing(6)
         column.addLayout(self._words)
@@ -76,8 +80,8 @@ class ProgressStrip(QFrame):
         row.setContentsMargins(16, 8, 10, 10)
         row.setSpacing(6)
         row.addLayout(column, 1)
-        for button in buttons:
-            row.addWidget(button)
+        for control in (self.pause_button, self.cancel_button):
+            row.addWidget(control)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

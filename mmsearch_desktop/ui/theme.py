@@ -11,19 +11,23 @@ import functools
 import logging
 import string
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QPushButton, QWidget
 
 from mmsearch_desktop.settings import Theme, resources_folder
 
+if TYPE_CHECKING:
+    from PySide6.QtGui import QPaintEvent, QResizeEvent, QShowEvent
+
 _log = logging.getLogger("mmsearch.ui")
 _Widget = TypeVar("_Widget", bound=QWidget)
 _ICON_NAME = "iconName"
 _PICTURE_SIDE = "iconSidePixels"
+_ANY_PIXELS = 16_777_215  # as much as Qt allows
 _ICON_SIDES_PIXELS = (16, 20, 32, 40)
 _LEAST_POINTS = 10.5  # of ordinary text; more where the desktop's own font is larger
 _SIZES = {  # names in the style sheet, as shares of ordinary text
@@ -282,6 +286,69 @@ def plain_label(text: str = "", name: str = "", *, wrap: bool = False) -> QLabel
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(wrap)
     return label
+
+
+def wrapped_label(text: str = "", name: str = "") -> QLabel:
+    """As `plain_label`, for where the height has to be right whatever Qt's layouts make of it."""
+    label = styled(WrappedLabel(text), name)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    return label
+
+
+class WrappedLabel(QLabel):
+    """As high as its words need at its width; Qt's layouts give it less at times, or more."""
+
+    def _take_height_soon(self) -> None:
+        """A layout that is at work just now would not hear of it."""
+        QTimer.singleShot(0, self, self._take_height)
+
+    def _take_height(self) -> None:
+        self.setMinimumHeight(0)  # or that is what it needs
+        if self.wordWrap():
+            self.setFixedHeight(max(0, self.heightForWidth(self.width())))
+        else:
+            self.setMaximumHeight(_ANY_PIXELS)
+
+    def setWordWrap(self, on: bool) -> None:
+        super().setWordWrap(on)
+        policy = self.sizePolicy()
+        policy.setHeightForWidth(False)
+        self.setSizePolicy(policy)
+        self._take_height()
+
+    def setText(self, text: str) -> None:
+        super().setText(text)
+        if self.isVisible():
+            self._take_height()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._take_height_soon()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._take_height_soon()
+
+
+class ElidedLabel(QLabel):
+    """Plain text in one line, of which a part is left out where it does not fit."""
+
+    def __init__(self, left_out: Qt.TextElideMode) -> None:
+        super().__init__()
+        self._left_out = left_out
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setMinimumWidth(10)  # it does not widen the window
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        room = self.contentsRect()
+        fitting = self.fontMetrics().elidedText(self.text(), self._left_out, room.width())
+        painter, role = QPainter(self), self.foregroundRole()
+        flags = self.alignment() | Qt.TextFlag.TextSingleLine
+        self.style().drawItemText(
+            painter, room, int(flags), self.palette(), self.isEnabled(), fitting, role
+        )
+        painter.end()
 
 
 def restyle(widget: QWidget, name: str, *, value: bool | str) -> None:

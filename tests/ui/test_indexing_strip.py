@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mmsearch_desktop.domain import Progress, Stage
 from mmsearch_desktop.ui.indexing import IndexingState
 from mmsearch_desktop.ui.indexing_strip import IndexingStrip
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
 
 HOLIDAY = Path("/photos/holiday")
 HALF = Progress(Stage.EMBEDDING, 120, 300, per_second=40.0, seconds_left=4.5)
@@ -85,3 +89,16 @@ def test_it_hides_where_there_is_nothing_to_do(qapp: object) -> None:
     assert not strip.isHidden()
     strip.show_state(IndexingState(prepared=True))
     assert strip.isHidden()
+
+
+def test_a_long_name_is_left_out_in_the_middle_and_told_in_full_by_a_tip(qtbot: QtBot) -> None:
+    name = "Summer holidays in the mountains with family and friends, second week" * 2
+    strip = IndexingStrip()
+    qtbot.addWidget(strip)
+    strip.show_state(IndexingState(Path(name), HALF, waiting=2))
+    strip.resize(900, 60)
+    assert name in strip.title.toolTip()
+    assert strip.minimumSizeHint().width() <= 900
+    whole = strip.title.grab().toImage()
+    strip.show_state(IndexingState(Path(name), HALF))
+    assert strip.title.grab().toImage() != whole  # its end is seen: how many wait

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from mmsearch_desktop.domain import Progress, Stage
 from mmsearch_desktop.ui.preparing import PreparingState
@@ -98,3 +101,29 @@ def test_nothing_widens_the_window(width: int, qtbot: QtBot) -> None:
     strip.show_state(PreparingState("A model of a long name", "Another one", HALF), give_way=False)
     strip.resize(width, 90)
     assert strip.minimumSizeHint().width() <= width
+
+
+@pytest.mark.parametrize("width", [340, 420, 560])
+def test_its_words_have_the_height_they_need_and_no_more(width: int, qtbot: QtBot) -> None:
+    around = QWidget()
+    qtbot.addWidget(around)
+    strip, column = PreparingStrip(), QVBoxLayout(around)
+    column.addStretch(1)
+    column.addWidget(strip)
+    strip.show_state(PreparingState("A model of a long name", "Another one", HALF), give_way=False)
+    around.resize(1000, 400)
+    around.show()
+    for now in (width, 1000, width):  # what one width needs is no more than a memory at another
+        around.resize(now, 400)
+        for label in (strip.title, strip.numbers):
+            qtbot.waitUntil(partial(_fits, label))
+        qtbot.waitUntil(lambda: strip.height() == strip.minimumSizeHint().height())
+
+
+def _fits(label: QLabel) -> bool:
+    """Whether it is as high as its words are at its width; one line may have more."""
+    room, metrics = QRect(0, 0, label.width(), 1000), label.fontMetrics()
+    if not label.wordWrap():
+        return label.height() >= metrics.height()
+    needed = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, label.text()).height()
+    return needed <= label.height() < needed + metrics.height()
