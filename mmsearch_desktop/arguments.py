@@ -8,6 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mmsearch_desktop import __version__
+from mmsearch_desktop.argument_types import (
+    at_least_one,
+    count,
+    depth,
+    first_day,
+    last_day,
+    limit,
+    weight,
+)
 from mmsearch_desktop.domain import Layout, Mode, Strategy
 from mmsearch_desktop.terminal import PROGRAM
 
@@ -42,6 +51,13 @@ With --json: {"set", "embedder", "model", "revision", "preparation", "wording", 
 "judge", "groups": [{"name", "queries", "pictures", "figures": [{"measure", "judged", "composed",
 "sum", "words", "picture"}]}], "mean", "left_out": [{"path", "reason"}], "notices"}; each of the
 four is null or {"mean", "standard_error", "queries"}, from 0 to 1."""
+
+_SERVER = """\
+Off until you turn it on, for by default nothing leaves this computer. With a server vectors leave
+it, and so does the library's own id; photos, their names and folders, and your words do not.
+The vectors are made from the library's catalogue at each move, so that nothing is embedded again
+and nothing can be lost. The token is kept in a file that only you may read; the environment's
+MMSEARCH_DESKTOP_MILVUS_TOKEN goes before it."""
 
 _REMOVE_INDEX = f"""\
 NAME is a key, a name or a title from the list of {PROGRAM} models. Frees what the library keeps of
@@ -115,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_embed(commands)
     _add_models(commands)
+    _add_server(commands)
     _add_doctor(commands)
     return parser
 
@@ -168,7 +185,7 @@ def _add_demo(commands: Any) -> None:
         _DEMO,
     )  # fmt: skip
     parser.add_argument(
-        "--hits", type=_at_least_one, default=5, metavar="N",
+        "--hits", type=at_least_one, default=5, metavar="N",
         help="how many to show of each question (default: 5)",
     )  # fmt: skip
 
@@ -203,9 +220,10 @@ def _add_search(commands: Any) -> None:
         help="what stands for words and picture together (default: composed)",
     )
     parser.add_argument(
-        "--limit", type=_limit, default=50, metavar="N", help="most hits to show (default: 50)"
+        "--limit", type=limit, default=50, metavar="N", help="most hits to show (default: 50)"
     )
     parser.add_argument("--folder", type=_path, metavar="DIR", help="only photos below it")
+    _add_days(parser)
     parser.add_argument(
         "--show-query-picture",
         action="store_true",
@@ -216,6 +234,22 @@ def _add_search(commands: Any) -> None:
     _add_depth_and_weight(judging)
     _add_judging(judging)
     _add_sentences(judging)
+
+
+def _add_days(parser: Any) -> None:
+    parser.add_argument(
+        "--since",
+        type=first_day,
+        metavar="DAY",
+        help="only photos of this day or later: 2024-06-01, or 2024-06 or 2024 for its first day."
+        " A photo is of the day it was taken; where it does not say, its file's last change counts",
+    )
+    parser.add_argument(
+        "--until",
+        type=last_day,
+        metavar="DAY",
+        help="only photos of this day or earlier: 2024-08-31, or 2024-08 or 2024 for its last day",
+    )
 
 
 def _add_judge(commands: Any) -> None:
@@ -240,7 +274,7 @@ def _add_evaluate(commands: Any) -> None:
         "--gallery", type=_path, metavar="FOLDER",
         help="where the pictures lie (default: beside the CSV; where the set's page says)",
     )  # fmt: skip
-    add("--queries", type=_at_least_one, metavar="N", help="only the first N of each group")
+    add("--queries", type=at_least_one, metavar="N", help="only the first N of each group")
     add(
         "--as-published",
         action="store_true",
@@ -257,11 +291,11 @@ def _add_evaluate(commands: Any) -> None:
 
 def _add_depth_and_weight(group: Any) -> None:
     group.add_argument(
-        "--rerank", type=_depth, default=0, metavar="N",
+        "--rerank", type=depth, default=0, metavar="N",
         help="have a model judge the N best hits (1 to 50) and order them anew",
     )  # fmt: skip
     group.add_argument(
-        "--weight", type=_weight, default=1.0, metavar="W",
+        "--weight", type=weight, default=1.0, metavar="W",
         help="of the judge's order against the search's; 0 moves nothing (default: 1)",
     )  # fmt: skip
 
@@ -278,7 +312,7 @@ def _add_judging(group: Any) -> None:
     )
     group.add_argument(
         "--near-ties",
-        type=_count,
+        type=count,
         default=0,
         metavar="N",
         help="pointwise: show it up to N pairs that it finds nearly alike side by side, both ways"
@@ -365,6 +399,38 @@ def _add_name_to_bring(parser: Any) -> None:
     )
 
 
+def _add_server(commands: Any) -> None:
+    server = _command(
+        commands, "server", "have a Milvus server hold the vectors, or take them back here",
+        _SERVER,
+    )  # fmt: skip
+    actions = server.add_subparsers(dest="action", metavar="ACTION")
+    _command(actions, "show", "where the vectors are, and how safe the way there is (the default)")
+    use = _command(
+        actions, "use", "check a server, fill it from the library, and search there from then on"
+    )
+    use.add_argument("address", metavar="ADDRESS", help="host, host:port, or https://host:port")
+    use.add_argument(
+        "--tls", action="store_true", help="encrypt, and check the server's certificate"
+    )
+    use.add_argument(
+        "--certificate", type=_path, metavar="FILE",
+        help="the authority to trust, as PEM, instead of this system's; means --tls",
+    )  # fmt: skip
+    use.add_argument(
+        "--token-file", type=_file, metavar="FILE",
+        help="its first line is the token (a key, or user:password); - is standard input",
+    )  # fmt: skip
+    use.set_defaults(kept="The vectors stay where they were; the same command goes on from there.")
+    local = _command(actions, "local", "bring the vectors back to this computer")
+    local.add_argument(
+        "--drop", action="store_true", help="and drop what the server holds of this library"
+    )
+    local.set_defaults(
+        kept="The vectors stay where they were; the same command goes on from there."
+    )
+
+
 def _add_doctor(commands: Any) -> None:
     parser = _command(
         commands, "doctor", "look at everything that is needed; say what is wrong and what to do",
@@ -386,42 +452,3 @@ def _file(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError:  # "~name" of nobody here: then it is a name that begins so
         return Path(text)
-
-
-def _limit(text: str) -> int:
-    from mmsearch_desktop.search.query import LIMIT_MOST
-
-    number = int(text)
-    if not 1 <= number <= LIMIT_MOST:
-        raise argparse.ArgumentTypeError(f"{text} is not from 1 to {LIMIT_MOST:,}")
-    return number
-
-
-def _depth(text: str) -> int:
-    from mmsearch_desktop.search.judging import MOST_DEPTH
-
-    number = int(text)
-    if not 1 <= number <= MOST_DEPTH:
-        raise argparse.ArgumentTypeError(f"{text} is not from 1 to {MOST_DEPTH}")
-    return number
-
-
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is no number from 0 on")
-    return number
-
-
-def _weight(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no number from 0 on")
-    return number

@@ -1,4 +1,4 @@
-"""The same work without a window: demo, index, search, judge, evaluate, embed, models, doctor.
+"""The same work without a window, by commands such as index, search, judge, models and doctor.
 
 Standard output carries data only; progress, notices and errors go to standard error. Exit status:
 0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl+C, 141 nobody reads the output any more.
@@ -21,6 +21,7 @@ from mmsearch_desktop import (
     demo_command,
     evaluation_commands,
     judging_commands,
+    server_commands,
     settings,
     spaces_commands,
     watch_command,
@@ -94,14 +95,16 @@ def _index(options: argparse.Namespace) -> int:
     with _opened(options) as (library, index, embedder):
         spaces_commands.remember(library, embedder, _embedder_choice(options))
 
-        def bring_up_to_date(folder: Path) -> None:
-            last = watched(add_folder(folder, library, index, embedder), "photos")
+        def bring_up_to_date(folder: Path, within: Collection[Path] | None = None) -> None:
+            last = watched(add_folder(folder, library, index, embedder, within), "photos")
             if last is not None and last.summary is not None:
-                summaries[folder] = last.summary
+                summaries[folder] = watch_command.of_all(
+                    folder, library.catalogue, summaries.get(folder), last.summary, within
+                )
 
-        def take_in(folder: Path) -> None:
+        def take_in(folder: Path, within: Collection[Path] | None) -> None:
             before = summaries.get(folder)
-            bring_up_to_date(folder)
+            bring_up_to_date(folder, within)
             _put_change(folder, before, summaries[folder], options)
 
         for folder in options.folders:
@@ -244,15 +247,16 @@ def _asked(options: argparse.Namespace) -> Query:
         picture=None if options.image is None else picture_from_file(options.image),
         mode=getattr(options, "mode", Mode.COMPOSED),
         folder=getattr(options, "folder", None),
+        since=getattr(options, "since", None),
+        until=getattr(options, "until", None),
         show_query_picture=getattr(options, "show_query_picture", False),
     )
 
 
 def _answer(query: Query, options: argparse.Namespace) -> Results:
-    from mmsearch_desktop.library.stores import Library
     from mmsearch_desktop.search.retrieve import EMPTY_LIBRARY, retrieve
 
-    with Library(_library_folder(options)) as library:
+    with server_commands.opened(_library_folder(options)) as library:
         if not any(folder.photos for folder in library.catalogue.folders()):  # needs no model
             return Results(query, (), (EMPTY_LIBRARY,))
         embedder = _embedder(options)
@@ -379,6 +383,10 @@ def _has_files(folder: Path) -> bool:
     return any(path.is_file() for path in folder.rglob("*"))
 
 
+def _server(options: argparse.Namespace) -> int:
+    return server_commands.run(options, _library_folder(options))
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from mmsearch_desktop.doctor import State, examine
 
@@ -387,6 +395,7 @@ def _doctor(options: argparse.Namespace) -> int:
         library=_library_folder(options),
         embedder=_embedder_choice(options),
         models_folder=settings.models_folder(),
+        choices=settings.load(),
     ):
         checks.append(check)
         if not options.json:
@@ -401,11 +410,10 @@ def _doctor(options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _opened(options: argparse.Namespace) -> Iterator[tuple[Library, VectorIndex, Embedder]]:
-    from mmsearch_desktop.library.stores import Library
     from mmsearch_desktop.models.offers import place_of
 
     place_of(_embedder_choice(options), settings.models_folder())  # else no library is made
-    with Library(_library_folder(options)) as library:
+    with server_commands.opened(_library_folder(options)) as library:
         library.require_space()  # said without waiting for the model
         library.thumbnails.limit_bytes = settings.load().thumbnails_bytes
         embedder = _embedder(options)
@@ -455,6 +463,7 @@ _COMMANDS: dict[str, _Command] = {
     "evaluate": _evaluate,
     "embed": _embed,
     "models": _models,
+    "server": _server,
     "doctor": _doctor,
 }
 _MODEL_ACTIONS: dict[str, _Command] = {

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 
 from mmsearch_desktop import __version__
 from mmsearch_desktop.domain import LibraryBusy, LibraryProblem, MmsearchError, ModelProblem
+from mmsearch_desktop.settings import Settings
 
 if TYPE_CHECKING:
+    from mmsearch_desktop.library.server_address import Server
     from mmsearch_desktop.library.stores import Library
 
 PACKAGES = (
@@ -65,7 +67,9 @@ class Check:
     remedy: str = ""
 
 
-def examine(*, library: Path, embedder: str, models_folder: Path) -> Iterator[Check]:
+def examine(
+    *, library: Path, embedder: str, models_folder: Path, choices: Settings | None = None
+) -> Iterator[Check]:
     """All checks, quick ones first; importing torch and Milvus takes seconds.
 
     Opens the library if it exists, for which no other program may have it open.
@@ -79,7 +83,9 @@ def examine(*, library: Path, embedder: str, models_folder: Path) -> Iterator[Ch
     yield check_space(library, shutil.disk_usage(_nearest_existing(library)).free)
     yield _device()
     yield check_embedder(embedder, models_folder)
-    yield from check_library(library)
+    server, checks = check_server(choices or Settings(), library)
+    yield from checks
+    yield from check_library(library, server)
 
 
 def _system() -> str:
@@ -232,7 +238,32 @@ def check_embedder(choice: str, models_folder: Path) -> Check:
     )
 
 
-def check_library(folder: Path) -> Iterator[Check]:
+def check_server(choices: Settings, library: Path) -> tuple[Server | None, list[Check]]:
+    """The Milvus server that is set, and what was found of it; nothing where none is."""
+    from mmsearch_desktop.library.milvus_server import Security, look_at, server_of
+
+    server = None
+    try:
+        server = server_of(choices)
+        if server is None:
+            return None, []
+        facts = look_at(server, library)
+    except LibraryProblem as error:
+        remedy = "Or take the vectors back: mmsearch-desktop server local"
+        return server, [Check("Milvus server", State.WRONG, str(error), remedy)]
+    fact = f"{server.address} ({facts.version}), {facts.milliseconds:.0f} ms; "
+    if facts.security is Security.OPEN:
+        fact += "not verified: not encrypted"
+        return server, [Check("Milvus server", State.WARNING, fact, _OPEN)]
+    verified = facts.security is Security.VERIFIED
+    fact += "verified: encrypted, certificate checked" if verified else "on this computer"
+    return server, [Check("Milvus server", State.OK, fact)]
+
+
+_OPEN = "Anyone on the way can read and change what is sent. Turn TLS on, there and here."
+
+
+def check_library(folder: Path, server: Server | None = None) -> Iterator[Check]:
     """What the stores hold, and whether each index holds what the catalogue does."""
     from mmsearch_desktop.library.stores import Library
 
@@ -246,7 +277,7 @@ def check_library(folder: Path) -> Iterator[Check]:
         yield Check("library", State.WRONG, fact, "Choose another with --library DIR.")
         return
     try:
-        with Library(folder) as library:
+        with Library(folder, server=server) as library:
             yield _counts(folder, library)
             for notice in library.notices:
                 yield Check("library", State.WARNING, notice)
@@ -260,7 +291,7 @@ def check_library(folder: Path) -> Iterator[Check]:
 
 def _counts(folder: Path, library: Library) -> Check:
     photos, folders = library.catalogue.photo_count(), library.catalogue.folders()
-    away = [str(one.path) for one in folders if not one.connected]
+    away = [str(path) for folder in folders for path in folder.places_away]
     fact = f"{folder}: {photos:,} photos; folders: {len(folders)}"
     if away:
         remedy = "Connect their drive; their photos are kept until then."

@@ -1,25 +1,7 @@
 """The values that every layer speaks in, the protocols of the models, and the one exception tree.
 
-Imports nothing of the project and none of Qt, torch or Milvus, so that anything may import it.
-
-The exception tree (every message names the file or thing, the fact, and the remedy):
-
-    MmsearchError
-    ├── UnreadablePhoto        one file cannot be shown or embedded; costs that file only
-    ├── FolderProblem          a folder is missing, not a folder, or may not be read
-    ├── QueryProblem           a query is empty or its picture is no picture
-    ├── LabelsProblem          a set of labelled queries cannot be used
-    ├── LibraryProblem         the library folder cannot be used
-    │   ├── LibraryBusy        another program holds it
-    │   ├── LibraryDamaged     a store is damaged and could not be healed from the others
-    │   └── NoSpace            the disk is full, or nearly
-    └── ModelProblem           a model cannot be used
-        ├── WeightsMissing     its files are not there; says which go where
-        ├── WeightsDamaged     a file is not what it should be
-        │   └── WeightsUnknown    it may be a newer edition; used once the person agrees
-        ├── DownloadFailed     network, server, or the offline switch
-        ├── DeviceOutOfMemory  the batch was too large; a smaller one may work
-        └── JudgingStopped     the judge gave up on this query; what it said so far holds
+The tree stands in problems.py, and is handed on here. Nothing else of the project is imported, and
+none of Qt, torch or Milvus, so that anything may import this.
 """
 
 from __future__ import annotations
@@ -28,9 +10,29 @@ import enum
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from mmsearch_desktop.problems import (
+    DeviceOutOfMemory,
+    DownloadFailed,
+    FolderProblem,
+    JudgingStopped,
+    LabelsProblem,
+    LibraryBusy,
+    LibraryDamaged,
+    LibraryProblem,
+    MmsearchError,
+    ModelProblem,
+    NoSpace,
+    QueryProblem,
+    ServerGone,
+    UnreadablePhoto,
+    WeightsDamaged,
+    WeightsMissing,
+    WeightsUnknown,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,74 +41,25 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-
-class MmsearchError(Exception):
-    """Anything that went wrong in a way that can be explained to a person."""
-
-
-class UnreadablePhoto(MmsearchError):
-    """One file that cannot be read as a photo, and why."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
-
-
-class FolderProblem(MmsearchError):
-    """A folder that is missing, is no folder, or may not be read."""
-
-
-class QueryProblem(MmsearchError):
-    """A query that asks nothing, or whose picture is no picture."""
-
-
-class LabelsProblem(MmsearchError):
-    """A set of labelled queries that cannot be read, or has none that can be used."""
-
-
-class LibraryProblem(MmsearchError):
-    """The library folder (catalogue, index, thumbnails) cannot be used as it is."""
-
-
-class LibraryBusy(LibraryProblem):
-    """Another program has this library open."""
-
-
-class LibraryDamaged(LibraryProblem):
-    """A store is damaged and could not be rebuilt from the others."""
-
-
-class NoSpace(LibraryProblem):
-    """The disk that holds the library is full, or nearly."""
-
-
-class ModelProblem(MmsearchError):
-    """A model cannot be used."""
-
-
-class WeightsMissing(ModelProblem):
-    """The files of a model are not where they should be."""
-
-
-class WeightsDamaged(ModelProblem):
-    """A file of a model is not what it should be."""
-
-
-class WeightsUnknown(WeightsDamaged):
-    """A file is not the edition known here, but may be a good one: the person decides."""
-
-
-class DownloadFailed(ModelProblem):
-    """A model file could not be fetched."""
-
-
-class DeviceOutOfMemory(ModelProblem):
-    """The device had too little memory for the batch it was given."""
-
-
-class JudgingStopped(ModelProblem):
-    """The judge gave up on this query; what it said so far holds."""
+__all__ = [  # of problems.py; what is defined here needs no listing
+    "DeviceOutOfMemory",
+    "DownloadFailed",
+    "FolderProblem",
+    "JudgingStopped",
+    "LabelsProblem",
+    "LibraryBusy",
+    "LibraryDamaged",
+    "LibraryProblem",
+    "MmsearchError",
+    "ModelProblem",
+    "NoSpace",
+    "QueryProblem",
+    "ServerGone",
+    "UnreadablePhoto",
+    "WeightsDamaged",
+    "WeightsMissing",
+    "WeightsUnknown",
+]
 
 
 class Preparation(enum.StrEnum):
@@ -295,14 +248,40 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Drive:
+    """A drive that begins below a folder the person added: its photos come and go with it."""
+
+    id: int
+    path: Path
+    connected: bool  # False: it is away; its photos are kept
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
 class Folder:
     """A folder the person added; all photos below it belong to the library."""
 
     id: int
     path: Path
     connected: bool  # False: the drive is away; its photos are kept
-    photos: int
+    photos: int  # at hand or not, with those of the drives below
     moved_to: Path | None = None  # for one that is away: another that shows the same photos
+    drives: tuple[Drive, ...] = ()  # below it, by path
+
+    @property
+    def places(self) -> tuple[Folder | Drive, ...]:
+        """Each comes and goes by itself."""
+        return (self, *self.drives)
+
+    @property
+    def drives_away(self) -> tuple[Drive, ...]:
+        """Those that have photos."""
+        return tuple(drive for drive in self.drives if drive.photos and not drive.connected)
+
+    @property
+    def places_away(self) -> tuple[Path, ...]:
+        """What has to be connected to have all its photos."""
+        return tuple(drive.path for drive in self.drives_away) if self.connected else (self.path,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +339,8 @@ class Query:
     picture: QueryPicture | None = None
     mode: Mode = Mode.COMPOSED
     folder: Path | None = None  # only photos below it
+    since: date | None = None  # only photos of this day or later; a photo's day: `library/scope.py`
+    until: date | None = None  # only photos of this day or earlier
     limit: int = 50
     show_query_picture: bool = False  # keep the query picture and its exact copies among the hits
 

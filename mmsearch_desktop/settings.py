@@ -24,6 +24,7 @@ from mmsearch_desktop.domain import Mode, Strategy
 _log = logging.getLogger("mmsearch.settings")
 _APPLICATION = "mmsearch-desktop"
 DATA_VARIABLE = "MMSEARCH_DESKTOP_DATA"
+TOKEN_VARIABLE = "MMSEARCH_DESKTOP_MILVUS_TOKEN"  # noqa: S105 - a name, no secret
 
 
 class Theme(enum.StrEnum):
@@ -66,6 +67,9 @@ class Settings:
     judging_weight: float = 1.0  # of the judge's order against the search's; 0 moves nothing
     judging_words: bool = True  # the judge also writes a sentence about each hit
     details_shown: bool = False  # the panel beside the photos
+    milvus_address: str = ""  # where the vectors are searched; "" = on this computer
+    milvus_tls: bool = False
+    milvus_certificate: str = ""  # PEM file of the authority to trust; "" = those of the system
     other: dict[str, Any] = field(default_factory=dict, compare=False)  # names we do not know
 
     @property
@@ -122,6 +126,39 @@ def save(settings: Settings, path: Path | None = None) -> None:
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(settings.other | values, indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def load_server_token() -> str:
+    """What opens the Milvus server: of the environment, else as it was saved; "" where none is."""
+    chosen = os.environ.get(TOKEN_VARIABLE)
+    if chosen is not None:
+        return chosen.strip()
+    try:
+        return _token_path().read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        _log.warning("%s cannot be read (%s); no token is sent", _token_path(), error)
+        return ""
+
+
+def save_server_token(token: str) -> None:
+    """Keep it in a file that only this user may read; "" takes the file away. OSError."""
+    path = _token_path()
+    if not token.strip():
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)  # made anew: one that is there keeps its rights
+    opened = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(opened, "w", encoding="utf-8") as file:
+        file.write(token.strip() + "\n")
+    temporary.replace(path)
+
+
+def _token_path() -> Path:
+    return data_folder() / "milvus-token"
 
 
 def _own_fields() -> list[dataclasses.Field[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmsearch_desktop import settings
 from mmsearch_desktop.domain import LibraryBusy, LibraryProblem
 from mmsearch_desktop.terminal import put, safe, tell
 
@@ -48,12 +49,13 @@ def put_spaces(folder: Path, chosen: str) -> None:
 
 def remove_index(name: str, folder: Path, chosen: str) -> int:
     """Drop what was prepared for a model, by its key, name or title. LibraryProblem."""
+    from mmsearch_desktop.library.milvus_server import server_of
     from mmsearch_desktop.library.spaces import kept_spaces, remove_space
     from mmsearch_desktop.library.stores import Library
 
     if not (folder / "catalogue.sqlite").is_file():
         raise LibraryProblem(f"{folder}: there is no library. Name another with --library.")
-    with Library(folder) as library:
+    with Library(folder, server=server_of(settings.load())) as library:
         kept = kept_spaces(library)
         wanted = _named(name, kept)
         serving = wanted.space if _is_chosen(wanted, chosen) else None

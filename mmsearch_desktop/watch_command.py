@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import os
 import signal
 import sys
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch_desktop.domain import FolderProblem
+from mmsearch_desktop.domain import FolderProblem, ServerGone
 from mmsearch_desktop.terminal import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
+    from mmsearch_desktop.domain import IndexSummary
+    from mmsearch_desktop.library.catalogue import Catalogue
     from mmsearch_desktop.library.watch import News
 
+TakeIn = Callable[[Path, Collection[Path] | None], None]
 
-def keep_watching(folders: Sequence[Path], own: Path, take_in: Callable[[Path], None]) -> None:
+
+def keep_watching(folders: Sequence[Path], own: Path, take_in: TakeIn) -> None:
     """Call `take_in` with each folder in which something changed, once all is quiet there again.
 
-    And once with each at first. A folder that is away is told, and is no error. `own`: the library.
+    With it go the folders of it, or itself, directly in which it did; None, as at first with each:
+    anywhere. A folder that is away is told, and is no error. `own`: the library.
     """
     from mmsearch_desktop.library.watch import FolderWatch
 
@@ -31,12 +39,35 @@ def keep_watching(folders: Sequence[Path], own: Path, take_in: Callable[[Path], 
             for notice in news.notices:
                 tell(notice)
             _tell_what_is_away(news, away)
-            for folder in sorted(news.changed):
+            for folder, within in sorted(news.changed.items()):
                 try:
-                    take_in(folder)
-                except FolderProblem as error:
+                    take_in(folder, within)
+                except (FolderProblem, ServerGone) as error:  # the index follows with the next
                     tell(str(error))
                 sys.stdout.flush()
+
+
+def of_all(
+    folder: Path,
+    catalogue: Catalogue,
+    before: IndexSummary | None,
+    now: IndexSummary,
+    within: Collection[Path] | None,
+) -> IndexSummary:
+    """What a run over parts of a folder did, with the photos and problems of all of the folder."""
+    from mmsearch_desktop.library.scope import Scope
+
+    if before is None or within is None:
+        return now
+    places = frozenset(within)
+    elsewhere = (one for one in before.unreadable if places.isdisjoint({one.path, one.path.parent}))
+    photos = catalogue.photo_count(Scope(Path(os.path.realpath(folder))))
+    return dataclasses.replace(
+        now,
+        photos=photos,
+        unchanged=photos - now.indexed - now.moved,
+        unreadable=tuple(sorted((*elsewhere, *now.unreadable), key=lambda problem: problem.path)),
+    )
 
 
 def _tell_what_is_away(news: News, before: set[Path]) -> None:

@@ -2,7 +2,8 @@
 """The two README commands: set up everything, then run the app, or every check and test.
 
     python3 packaging/dev.py run [-- ARGUMENTS]     the window, or a command of the app
-    python3 packaging/dev.py test [-- ARGUMENTS]    checks and tests (arguments go to pytest)
+    python3 packaging/dev.py test [-- ARGUMENTS]    checks and tests (arguments go to pytest; with
+                                                    none, as root, also against Milvus servers)
     python3 packaging/dev.py bench [-- ARGUMENTS]   benchmarks (arguments choose some by name)
     python3 packaging/dev.py package [ARGUMENTS]    the packaged app and its installer (see --help)
     python3 packaging/dev.py sample STEP            makes the sample model: pool, train, export,
@@ -28,6 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PACKAGE_VENV = ROOT / ".venv-package"  # what is installed there is what the bundle may hold
+SERVERS_VENV = ROOT / ".venv-servers"  # the Milvus servers that tests start
 CONSTRAINTS = ROOT / "packaging" / "constraints.txt"
 OLDEST, NEWEST = (3, 11), (3, 13)
 
@@ -68,6 +70,10 @@ TEST_PROGRAMS = {
     "import": "imagemagick",
 }
 PACKAGE_PROGRAMS = {"objdump": "binutils", "dpkg-deb": "dpkg"}
+# Beside milvus-lite 3, of which the main environment has the older engine of the same name.
+SERVER_PACKAGES = ("milvus==2.3.5", "pymilvus", "cryptography==50.0.2")
+SERVER_TESTS = ("tests/library/test_servers.py", "tests/ui/test_window_on_server.py")
+PRIVATE_NETWORK = "tests.library.private_network"
 SAMPLE_STEPS = ("pool", "train", "export", "gallery", "evaluate", "photos", "labelled_set",
                 "judge_train", "judge_export", "judge_evaluate")  # fmt: skip
 CHECKS = (
@@ -122,7 +128,17 @@ def _check_python() -> None:
 
 def _check_display(arguments: list[str]) -> None:
     """Refuse to open a window where there is no screen; commands need none."""
-    commands = {"demo", "index", "search", "judge", "evaluate", "embed", "models", "doctor"}
+    commands = {
+        "demo",
+        "index",
+        "search",
+        "judge",
+        "evaluate",
+        "embed",
+        "models",
+        "server",
+        "doctor",
+    }
     commands |= {"--help", "-h", "--version"}
     if commands.intersection(arguments) or not sys.platform.startswith("linux"):
         return
@@ -247,8 +263,51 @@ def _test(arguments: list[str]) -> int:
     print("== tests", flush=True)
     if subprocess.call([str(_python()), "-m", "pytest", "-q", *arguments], cwd=ROOT):
         failed.append("tests")
+    if not arguments and not _test_servers():
+        failed.append("tests against servers")
     print(f"dev.py: failed: {', '.join(failed)}" if failed else "dev.py: all checks and tests pass")
     return 1 if failed else 0
+
+
+def _test_servers() -> bool:
+    """Milvus listens on every interface, so that it runs where it can reach none but itself."""
+    left_out = _no_private_network() or _no_servers()
+    if left_out:
+        print(f"== tests against Milvus servers: left out ({left_out})", flush=True)
+        return True
+    print("== tests against Milvus servers, in a network of their own", flush=True)
+    tests = [str(_python()), "-m", "pytest", "-q", "-m", "server", *SERVER_TESTS]
+    return subprocess.call([str(_python()), "-m", PRIVATE_NETWORK, *tests], cwd=ROOT) == 0
+
+
+def _no_private_network() -> str:
+    """Why none can be made here; "" where one can."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        return "they need Linux, and root"
+    tried = [str(_python()), "-m", PRIVATE_NETWORK, "true"]
+    done = subprocess.run(tried, cwd=ROOT, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else (done.stderr.strip() or "no network of their own")
+
+
+def _no_servers() -> str:
+    """Install them, if need be; why they could not be."""
+    python = SERVERS_VENV / _python().relative_to(VENV)
+    stamp, pins = SERVERS_VENV / "installed.txt", SERVERS_VENV / "constraints.txt"
+    wanted = f"{_fingerprint()} {SERVER_PACKAGES}"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return ""
+    print(f"Making {SERVERS_VENV.name} (some minutes the first time) …", flush=True)
+    lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
+    engines = [line for line in lines if line.startswith("milvus-lite")]
+    newer = [line.partition(";")[0] for line in engines if line.endswith('== "win32"')]
+    if subprocess.call([sys.executable, "-m", "venv", "--clear", str(SERVERS_VENV)]):
+        return f"{SERVERS_VENV.name} could not be made"
+    pins.write_text("\n".join(line for line in lines if line not in engines), encoding="utf-8")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if subprocess.call([*pip, "--constraint", str(pins), *newer, *SERVER_PACKAGES], cwd=ROOT):
+        return "they could not be installed; pip's message is above"
+    stamp.write_text(wanted, encoding="utf-8")
+    return ""
 
 
 def _bench(arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,12 @@ def test_defaults_of_a_search() -> None:
     options = parse(["search", "--text", "red"])
     assert (options.mode, options.limit, options.folder) == (Mode.COMPOSED, 50, None)
     assert options.show_query_picture is False
+    assert (options.since, options.until) == (None, None)
+
+
+def test_days_may_be_whole_months_and_years() -> None:
+    options = parse(["search", "--text", "red", "--since", "2024-06", "--until", "2024"])
+    assert (options.since, options.until) == (date(2024, 6, 1), date(2024, 12, 31))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +85,8 @@ def test_defaults_of_a_search() -> None:
         ["search", "--text", "red", "--limit", "many"],
         ["search", "--text", "red", "--limit", "10001"],
         ["search", "--text", "red", "--mode", "both"],
+        ["search", "--text", "red", "--since", "yesterday"],
+        ["search", "--text", "red", "--until", "2024-02-30"],
         ["embed", "--text", "red", "--preparation", "none"],
         ["models", "download"],
         ["models", "import", "name"],

@@ -238,6 +238,24 @@ def test_search_in_a_folder(run: Run, place: Place) -> None:
     assert [hit["path"] for hit in done.json["hits"]] == [str(more / "red again.png")]
 
 
+def test_search_of_certain_days(run: Run, model: Path, tmp_path: Path) -> None:
+    for year in (2019, 2020):
+        taken = f"{year}:06:01 12:00:00"
+        write_photo(tmp_path / "photos" / f"{year}.jpg", "red", (year % 10 + 8, 8), taken=taken)
+    common = ["--library", tmp_path / "library", "--embedder", model]
+    run("index", tmp_path / "photos", *common)
+    asked = ["search", "--text", "red", "--json", *common]
+    for days, names in (
+        (["--since", "2020"], ["2020.jpg"]),
+        (["--until", "2019-06"], ["2019.jpg"]),
+        (["--since", "2018", "--until", "2018-12-31"], []),
+    ):
+        done = run(*asked, *days)
+        assert [Path(hit["path"]).name for hit in done.json["hits"]] == names
+    assert "No photos of the library are from 2018." in done.err
+    assert "Swap the two" in run(*asked, "--since", "2020", "--until", "2019").err
+
+
 def test_search_of_an_empty_library_needs_no_model(run: Run, tmp_path: Path) -> None:
     (tmp_path / "library").mkdir()
     done = run("search", "--text", "red", "--json", "--library", tmp_path / "library")

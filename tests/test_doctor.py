@@ -19,12 +19,15 @@ from mmsearch_desktop.doctor import (
     check_package,
     check_pkg_resources,
     check_pyside,
+    check_server,
     check_space,
     check_window,
     examine,
 )
 from mmsearch_desktop.library.ingest import add_folder
+from mmsearch_desktop.library.scope import Scope
 from mmsearch_desktop.library.stores import Library
+from mmsearch_desktop.settings import Settings
 from tests.fakes import ColourEmbedder
 from tests.library.pictures import write_photo
 from tests.models.tiny_visualized_bge import write_tiny_model
@@ -141,7 +144,7 @@ def test_index_that_lacks_vectors(tmp_path: Path) -> None:
     with Library(tmp_path / "library") as library:
         index = library.open_index(embedder.space)
         list(add_folder(tmp_path / "photos", library, index, embedder))
-        index.remove(library.catalogue.content_ids(tmp_path / "photos"))
+        index.remove(library.catalogue.content_ids(Scope(tmp_path / "photos")))
         index.close()
     check = _only(list(check_library(tmp_path / "library")), "index")
     assert (check.state, check.fact) == (State.WARNING, "colours (app-1): 0 of 1 vectors")
@@ -181,3 +184,18 @@ def test_everything_is_examined(tmp_path: Path) -> None:
     assert topics >= {"program", "package", "window", "disk", "device", "embedder", "library"}
     assert all(check.remedy for check in checks if check.state is not State.OK)
     assert not (tmp_path / "a").exists()
+
+
+def test_no_server_is_looked_for_where_none_is_set(tmp_path: Path) -> None:
+    assert check_server(Settings(), tmp_path) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("address", "fact"),
+    [("127.0.0.1:1", "nothing listens at that port"), ("a b", "is no address of a server")],
+)
+def test_a_server_that_cannot_be_used(address: str, fact: str, tmp_path: Path) -> None:
+    _, (check,) = check_server(Settings(milvus_address=address), tmp_path)
+    assert check.state is State.WRONG
+    assert fact in check.fact
+    assert "server local" in check.remedy

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,29 @@ def test_library_folder(own_data_folder: Path) -> None:
 
 def test_resources_are_found() -> None:
     assert settings.resources_folder().is_dir()
+
+
+def test_the_token_lies_in_a_file_that_only_its_owner_may_read(
+    own_data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.load_server_token() == ""
+    settings.save_server_token(" user:password\n")
+    file = own_data_folder / "milvus-token"
+    assert settings.load_server_token() == "user:password"
+    if os.name == "posix":
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    settings.save_server_token("another")
+    assert settings.load_server_token() == "another"
+    assert [path.name for path in own_data_folder.iterdir()] == ["milvus-token"]
+    monkeypatch.setenv(settings.TOKEN_VARIABLE, "of the environment ")
+    assert settings.load_server_token() == "of the environment"
+    monkeypatch.delenv(settings.TOKEN_VARIABLE)
+    file.write_bytes(b"\xff\xfe")
+    assert settings.load_server_token() == ""
+    settings.save_server_token("")
+    settings.save_server_token("")
+    assert not file.exists()
+
+
+def test_the_token_is_no_setting() -> None:
+    assert not [f.name for f in dataclasses.fields(Settings) if "token" in f.name]

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -75,17 +75,28 @@ def test_what_comes_is_taken_in_until_it_is_ended(tmp_path: Path) -> None:
     write_photo(tmp_path / "photos" / "red.png", "red")
     with watching(tmp_path) as program:
         assert program.json()["indexed"] == 1
+        (broken := tmp_path / "photos" / "broken.png").write_bytes(b"no photo")
+        assert _unreadable(program.json()) == [str(broken)]
         blue = write_photo(tmp_path / "photos" / "new" / "blue.png", "blue")
         came = program.json()
         assert came["folder"] == str(tmp_path / "photos")
         assert (came["photos"], came["indexed"], came["removed"]) == (2, 1, 0)
+        assert came["unchanged"] == 1
+        assert _unreadable(came) == [str(broken)]  # of all, though only "new" was looked at
         blue.unlink()
-        assert program.json()["removed"] == 1
+        gone = program.json()
+        assert (gone["photos"], gone["removed"]) == (1, 1)
         told = program.end(signal.SIGINT)
     assert "Watching for new photos. Ctrl+C ends it." in told
     assert "Watching has ended. What was indexed is kept." in told
     assert "Traceback" not in told
     assert program.process.returncode == 0
+
+
+def _unreadable(summary: dict[str, object]) -> list[str]:
+    told = summary["unreadable"]
+    assert isinstance(told, list)
+    return [one["path"] for one in told]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no sending of signals there")
@@ -96,7 +107,8 @@ def test_either_signal_is_how_it_ends(
     before = signal.getsignal(signal.SIGTERM)
     taken: list[Path] = []
 
-    def take_in(folder: Path) -> None:
+    def take_in(folder: Path, within: Collection[Path] | None) -> None:
+        assert within is None
         taken.append(folder)
         os.kill(os.getpid(), number)
 
@@ -107,13 +119,29 @@ def test_either_signal_is_how_it_ends(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no sending of signals there")
+def test_it_is_told_in_which_folders_something_changed(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "old").mkdir(parents=True)
+    taken: list[Collection[Path] | None] = []
+
+    def take_in(folder: Path, within: Collection[Path] | None) -> None:
+        taken.append(within)
+        if within is None:
+            write_photo(folder / "old" / "red.png", "red")
+        else:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    keep_watching([tmp_path / "photos"], tmp_path / "library", take_in)
+    assert taken == [None, {tmp_path / "photos" / "old"}]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no sending of signals there")
 def test_a_folder_that_is_away_ends_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     away, here = tmp_path / "drive", tmp_path / "photos"
     here.mkdir()
 
-    def take_in(folder: Path) -> None:
+    def take_in(folder: Path, _within: Collection[Path] | None) -> None:
         if folder == here:
             away.mkdir()
             raise FolderProblem(f"{folder}: gone again")

@@ -238,11 +238,18 @@ def _folders_told_by(damaged: Path) -> tuple[Path, ...]:
         return ()
     try:
         with contextlib.closing(_reading(damaged)) as connection:
-            rows = connection.execute("SELECT path FROM folders").fetchall()
+            added = " WHERE part_of IS NULL" if _has_drives(connection) else ""
+            rows = connection.execute(f"SELECT path FROM folders{added}").fetchall()  # noqa: S608 - constants
         paths = (Path(os.fsdecode(path)) for (path,) in rows if isinstance(path, bytes))
         return tuple(path for path in paths if path.is_dir())
     except (OSError, ValueError, sqlite3.Error):
         return ()
+
+
+def _has_drives(connection: sqlite3.Connection) -> bool:
+    """Whether it is of a version that keeps drives below folders among these."""
+    columns = connection.execute("PRAGMA table_info(folders)").fetchall()
+    return "part_of" in [name for _, name, *_ in columns]
 
 
 def _is_cut_off(catalogue: Path) -> bool:

@@ -5,12 +5,14 @@
     at the end  -> what is gone leaves the catalogue, then the index
 
 The catalogue is written first. Whatever happens between the two writes, `VectorIndex.reconcile`
-makes the index equal again when it is next opened.
+makes the index equal again when it is next opened. A server that is gone stops nothing: photos go
+on into the catalogue, and the index catches up at the end of the run, or when the server is back.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from dataclasses import replace
@@ -29,6 +31,7 @@ from mmsearch_desktop.domain import (
     Photo,
     Problem,
     Progress,
+    ServerGone,
     Stage,
 )
 from mmsearch_desktop.library.picture_vectors import PictureVectors
@@ -59,6 +62,7 @@ _log = logging.getLogger("mmsearch.ingest")
 _KEEP_FORGOTTEN = timedelta(days=30)
 _MOST_FILES_A_STEP = 200
 _MOST_SECONDS_A_STEP = 0.5
+_SERVER_PAUSE_SECONDS = 30.0  # before a server that was gone is asked again
 
 
 def add_folder(
@@ -74,14 +78,16 @@ def add_folder(
     Files that did not change are not opened, contents that are known are not embedded again.
     Closing the generator between two items cancels: everything yielded before is kept.
     FolderProblem if the folder or its drive is not there (its photos are kept); NoSpace after
-    storing what was done; LibraryBusy while another run goes on.
+    storing what was done; LibraryBusy while another run goes on; ServerGone, at the end, where the
+    index could not follow.
     """
     if not library.indexing.acquire(blocking=False):
         raise LibraryBusy(f"{library.folder} is being indexed. Wait for it, or cancel it first.")
     try:
-        if not index.checked:
-            yield from index.reconcile(library.catalogue)
+        gone = None if index.checked else (yield from _gone_while_healing(index, library))
         run = _Run(folder, library, index, embedder, within)
+        if gone is not None:
+            run.index_has_gone(gone)
         try:
             yield from run.scan()
             yield from run.process()
@@ -104,9 +110,28 @@ def forget_folder(folder_id: int, library: Library, index: VectorIndex | None) -
         for content in forgotten:
             library.thumbnails.remove(content.sha256)
         if index is not None:
-            index.remove([content.content_id for content in forgotten])
+            _remove([content.content_id for content in forgotten], index)
     finally:
         library.indexing.release()
+
+
+def _remove(content_ids: Sequence[int], index: VectorIndex) -> None:
+    try:
+        index.remove(content_ids)
+    except ServerGone as error:  # what the catalogue does not know is found by nobody
+        _log.warning(
+            "%s The index keeps what was forgotten until it is next looked through.", error
+        )
+
+
+def _gone_while_healing(
+    index: VectorIndex, library: Library
+) -> Generator[Progress, None, ServerGone | None]:
+    try:
+        yield from index.reconcile(library.catalogue)
+    except ServerGone as error:
+        return error
+    return None
 
 
 class _Run:
@@ -139,6 +164,8 @@ class _Run:
         self._failed: dict[str, tuple[str, str]] = {}  # sha256 -> reason, who found it
         self._unreadable: list[Problem] = []
         self._wrote = False
+        self._is_behind = False  # the index, which has not got all that the catalogue has
+        self._server_gone_until = -math.inf  # by the monotonic clock
         self._done_before = 0  # files that need no work
         self._done = self._indexed = self._moved = self._unchanged = self._removed = 0
 
@@ -182,12 +209,12 @@ class _Run:
             catalogue.remove_photos([known.photo_id for known in gone.values()], gone_problems)
             self._wrote = True
         if self._survey.reached_folders:
-            catalogue.absorb(self._survey.reached_folders, self._survey.folder_id)
+            catalogue.folder_table.absorb(self._survey.reached_folders, self._survey.folder_id)
         self.sweep()
         for content in catalogue.drop_forgotten(_KEEP_FORGOTTEN):
             self._library.thumbnails.remove(content.sha256)
-        if self._wrote or not self._index.checked:
-            yield from self._index.reconcile(catalogue, thorough=False)
+        if self._wrote or self._is_behind or not self._index.checked:
+            yield from self._index.reconcile(catalogue, thorough=self._is_behind)
         yield replace(
             self._progress(Stage.FINISHED, self._done, self._survey.files),
             summary=self._summary(),
@@ -202,6 +229,7 @@ class _Run:
             if there:
                 self._index.remove(there)
         except LibraryProblem as error:
+            self._is_behind = True
             _log.warning("the index keeps some removed photos until it is next opened: %s", error)
 
     # -- one file --------------------------------------------------------------------------
@@ -269,7 +297,7 @@ class _Run:
             problems=problems,
         )
         self._wrote = True
-        self._insert(photos, vectors)
+        self._follow(photos, vectors)
         moved = [arrival.moved_photo is not None for arrival in arrivals]
         self._done += len(good)
         self._unchanged += sum(same)
@@ -281,12 +309,26 @@ class _Run:
     def _arrival(self, one: Prepared) -> Arrival:
         return Arrival(
             path=one.file.path,
-            folder_id=self._survey.folder_id,
+            folder_id=self._survey.folder_of(one.file.path),
             sha256=one.sha256,
             size_bytes=one.file.size_bytes,
             modified_ns=one.file.modified_ns,
             moved_photo=self._survey.moved_from(one.file, one.sha256),
         )
+
+    def _follow(self, photos: Sequence[Photo], vectors: dict[str, Vector]) -> None:
+        """Have the index follow; while its server is gone, that is left for later."""
+        if time.monotonic() < self._server_gone_until:
+            return
+        try:
+            self._insert(photos, vectors)
+        except ServerGone as error:
+            self.index_has_gone(error)
+
+    def index_has_gone(self, error: ServerGone) -> None:
+        _log.warning("%s Photos go on into the catalogue.", error)
+        self._is_behind = True
+        self._server_gone_until = time.monotonic() + _SERVER_PAUSE_SECONDS
 
     def _insert(self, photos: Sequence[Photo], vectors: dict[str, Vector]) -> None:
         """Those just embedded, and known contents that had no photo until now."""

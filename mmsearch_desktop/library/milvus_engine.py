@@ -38,7 +38,6 @@ RESERVE_BYTES = 500_000_000  # free space below which the engines lose rows they
 _LONGEST_PATH = 500  # bytes; 2.5.1 fails at 505
 _LONGEST_SOCKET_FOLDER = 60  # bytes; with the socket's own name at most 104 on macOS, 108 on Linux
 _SILENT_SECONDS = 60.0  # a write that takes longer hangs
-_LOAD_SECONDS = 120.0
 _GONE = 2  # MilvusException.code: nobody listens at the socket
 
 # pymilvus reads these when imported (a MILVUS_URI that is a path makes the import itself fail),
@@ -81,16 +80,32 @@ class MilvusEngine:
     thread; whoever finds the engine gone opens it again for all.
     """
 
+    upserts = False  # 2.5.1 takes 0.3 s for any among 100,000 rows, however few
+    batch_bytes = 600_000  # larger ones were acknowledged on a full disk without being stored
+
     def __init__(self, file: Path, *, prepare: Callable[[Any], None], reserve_bytes: int) -> None:
         self.file = file
         self.opened = 0  # how often; tells whether another thread has opened it again meanwhile
         self._prepare = prepare
-        self._reserve_bytes = reserve_bytes
+        self.reserve_bytes = reserve_bytes
         self._lock = threading.RLock()
         self._releasing = threading.Lock()
         self._client: Any = None
         self._running = False
         self.closed = False
+
+    @property
+    def name(self) -> str:
+        return str(self.file)
+
+    @property
+    def counts_on_disk(self) -> bool:
+        """2.5.1 keeps a file, milvus-lite 3 a folder."""
+        return self.file.is_file()
+
+    @property
+    def quick_reading(self) -> dict[str, str]:
+        return {}  # everything that was written is seen anyway
 
     def open(self) -> None:
         """LibraryProblem or NoSpace: it cannot work here. LibraryDamaged: the file is to blame.
@@ -100,7 +115,7 @@ class MilvusEngine:
         with self._lock:
             self._require_usable()
             if not self.file.exists():
-                require_space(self.file.parent, 0, self._reserve_bytes)
+                require_space(self.file.parent, 0, self.reserve_bytes)
             try:
                 self._start()
             except LibraryDamaged as error:
@@ -137,7 +152,7 @@ class MilvusEngine:
         """Delete the file and begin anew: everything in it can be made from the catalogue."""
         with self._lock:
             self._require_usable()
-            require_space(self.file.parent, 0, self._reserve_bytes)
+            require_space(self.file.parent, 0, self.reserve_bytes)
             self._stop()
             _delete(self.file)
             self.open()
@@ -166,6 +181,13 @@ class MilvusEngine:
         finally:
             watchdog.cancel()
             watchdog.join()
+
+    def flush(self, collection: str) -> None:
+        """milvus-lite 3 searches unflushed rows slowly; 2.5.1 has nothing to do."""
+        self.write(lambda client: client.flush(collection))
+
+    def require_space(self, pending_bytes: int) -> None:
+        require_space(self.file.parent, pending_bytes, self.reserve_bytes)
 
     def stored_rows(self, collection: str) -> int | None:
         """Rows that 2.5.1 has on disk, past its own bookkeeping; None where that cannot be told.
@@ -204,9 +226,9 @@ class MilvusEngine:
 
         # ValueError: grpc's word for a channel that another thread has just closed
         if isinstance(error, grpc.RpcError | ValueError) or getattr(error, "code", None) == _GONE:
-            return EngineGone(f"{self.file}: the index engine does not answer ({_short(error)}).")
+            return EngineGone(f"{self.file}: the index engine does not answer ({short(error)}).")
         return LibraryProblem(
-            f"{self.file}: the index engine refused ({_short(error)})."
+            f"{self.file}: the index engine refused ({short(error)})."
             " Start the program again: the index is then checked and made anew where needed."
         )
 
@@ -216,6 +238,11 @@ class MilvusEngine:
             raise LibraryProblem(
                 f"{self.file}: the path is too long for the index ({_LONGEST_PATH} bytes at most)."
                 " Choose a library folder nearer to the top."
+            )
+        if engine_folder() != "milvus-lite-2" and not _is_text(self.file):
+            raise LibraryProblem(
+                f"{self.file}: the folder's name holds what is no text, which the index cannot"
+                " open here. Rename it, or choose another library folder."
             )
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -232,16 +259,16 @@ class MilvusEngine:
 
     def _start(self) -> None:
         with _process_wide, _quiet_surroundings(self.file.parent):
-            client_class = _client_class()
+            milvus_client = client_class()
             self._running = True  # perhaps: from here on there may be a process to end
             try:
-                self._client = client_class(str(self.file))
+                self._client = milvus_client(str(self.file))
                 self._prepare(self._client)
             except _engine_errors() as error:
                 self._release()
                 self._client = None
                 raise LibraryDamaged(
-                    f"{self.file}: the vector index cannot be opened ({_short(error)})."
+                    f"{self.file}: the vector index cannot be opened ({short(error)})."
                     " Start the program again: it is then made anew."
                 ) from error
 
@@ -254,27 +281,16 @@ class MilvusEngine:
                 server_manager_instance.release_server(str(self.file))
 
 
-def open_or_create(client: Any, collection: str, dimensions: int) -> None:
-    """Make `collection` ready for searching: int64 `id`, float32 `vector`, inner product, exact."""
-    if not client.has_collection(collection, timeout=10):
-        _create(client, collection, dimensions)
-    client.load_collection(collection, timeout=_LOAD_SECONDS)
+def _is_text(path: Path) -> bool:
+    """milvus-lite 3 opens its files by pyarrow, which names them in UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
-def _create(client: Any, collection: str, dimensions: int) -> None:
-    from pymilvus import DataType, MilvusClient
-
-    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-    schema.add_field("id", DataType.INT64, is_primary=True)
-    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimensions)
-    index = MilvusClient.prepare_index_params()
-    index.add_index("vector", index_type="FLAT", metric_type="IP")
-    client.create_collection(
-        collection, schema=schema, index_params=index, consistency_level="Strong"
-    )
-
-
-def _client_class() -> Any:
+def client_class() -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # milvus-lite 2.5.1 imports pkg_resources
@@ -299,7 +315,7 @@ def _engine_errors() -> tuple[type[Exception], ...]:
     return (pymilvus.MilvusException, grpc.RpcError, RuntimeError, ValueError, OSError)
 
 
-def _short(error: Exception) -> str:
+def short(error: Exception) -> str:
     text = str(getattr(error, "message", "") or error)
     return text.splitlines()[0][:200] if text else type(error).__name__
 
@@ -317,26 +333,42 @@ def _delete(file: Path) -> None:
         ) from error
 
 
+def imported_client_class() -> Any:
+    """As `client_class`, whatever the environment and the current folder would have it read."""
+    with _process_wide, _environment({}):
+        return client_class()
+
+
 @contextlib.contextmanager
 def _quiet_surroundings(engine_files: Path) -> Iterator[None]:
     """What both engines read of their surroundings, put right while one is opened."""
-    names = (*_UNWANTED, "PYTHON_DOTENV_DISABLED", "GLOG_minloglevel", "HOME")
-    before = {name: os.environ.get(name) for name in names}
+    # 2.5.1 wants to write ~/.cache/milvus
+    home = {} if _has_home() else {"HOME": str(engine_files)}
     temporary = tempfile.tempdir
+    with _environment(home):
+        if sys.platform != "win32":
+            tempfile.tempdir = str(socket_folder())
+        logging.getLogger().addFilter(_is_not_milvus)
+        try:
+            yield
+        finally:
+            logging.getLogger().removeFilter(_is_not_milvus)
+            tempfile.tempdir = temporary
+
+
+@contextlib.contextmanager
+def _environment(others: dict[str, str]) -> Iterator[None]:
+    """Without what misleads pymilvus and the engines, and with these; then as before."""
+    names = (*_UNWANTED, "PYTHON_DOTENV_DISABLED", "GLOG_minloglevel", *others)
+    before = {name: os.environ.get(name) for name in names}
     for name in _UNWANTED:
         os.environ.pop(name, None)
     os.environ["PYTHON_DOTENV_DISABLED"] = "1"  # else a .env file of the current folder is read
     os.environ.setdefault("GLOG_minloglevel", "3")  # 2.5.1 prints what comes to us as errors
-    if not _has_home():
-        os.environ["HOME"] = str(engine_files)  # 2.5.1 wants to write ~/.cache/milvus
-    if sys.platform != "win32":
-        tempfile.tempdir = str(socket_folder())
-    logging.getLogger().addFilter(_is_not_milvus)
+    os.environ.update(others)
     try:
         yield
     finally:
-        logging.getLogger().removeFilter(_is_not_milvus)
-        tempfile.tempdir = temporary
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)

@@ -41,14 +41,33 @@ def is_on_network(folder: Path) -> bool:
         return False
 
 
+def drives_below(folder: Path) -> frozenset[tuple[str, bytes]]:
+    """Place and device of each that is mounted in it now; none where the system does not tell.
+
+    The system says nothing to those who listen to a folder when a drive comes or goes in it.
+    """
+    if not sys.platform.startswith("linux"):
+        return frozenset()
+    start = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118 - ends with a separator
+    try:
+        mounted = _mounted(Path("/proc/self/mounts").read_bytes())
+    except OSError:
+        return frozenset()
+    return frozenset((place, device) for device, place, _ in mounted if place.startswith(start))
+
+
 def remote_by_proc_mounts(folder: Path, mounts: bytes) -> bool:
-    """By Linux's list: device, place, type, options. Of two over one place the last is seen."""
-    kinds: dict[Path, str] = {}
-    for line in mounts.splitlines():
-        words = line.split(b" ")
-        if len(words) >= 3:
-            kinds[Path(os.fsdecode(_unescaped(words[1])))] = words[2].decode(errors="replace")
+    """By Linux's list. Of two over one place the last is seen."""
+    kinds = {Path(place): kind.decode(errors="replace") for _, place, kind in _mounted(mounts)}
     return _nearest(folder, kinds, "") in _REMOTE
+
+
+def _mounted(mounts: bytes) -> list[tuple[bytes, str, bytes]]:
+    """Device, place, type."""
+    lines = (line.split(b" ") for line in mounts.splitlines())
+    return [
+        (words[0], os.fsdecode(_unescaped(words[1])), words[2]) for words in lines if len(words) > 2
+    ]
 
 
 def remote_by_mount_command(folder: Path, told: str) -> bool:

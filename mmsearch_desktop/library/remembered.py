@@ -1,4 +1,4 @@
-"""Answers of the catalogue that hold until it is next written to."""
+"""Answers of the catalogue that hold until it is next written to, or are brought up to date."""
 
 from __future__ import annotations
 
@@ -44,3 +44,16 @@ class Remembered:
                 if len(self._answers) > _MOST:
                     self._answers.popitem(last=False)
         return found
+
+    def carry(self, before: int, renew: Callable[[Hashable, Any], Any | None]) -> None:
+        """Keep what one write leaves true: the one that came when there had been `before`.
+
+        `renew` is given question and answer, and gives what is now the answer; None: not known.
+        Nothing is kept where another write came as well.
+        """
+        with self._lock:
+            if self._at != before:
+                return
+            renewed = ((asked, renew(asked, known)) for asked, known in self._answers.items())
+            self._answers = OrderedDict((asked, now) for asked, now in renewed if now is not None)
+            self._at = before + 1

@@ -7,6 +7,7 @@ away until it answers.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -20,13 +21,18 @@ _PATIENCE_SECONDS = 1.0
 
 
 def is_connected(path: Path, *, mounted: bool) -> bool:
-    """Whether a folder is there. `mounted`: it was the root of a drive when last seen.
+    """Whether a folder is there. `mounted`: a drive began there when it was last seen.
 
-    The empty folder that is left where a drive was mounted is not that drive.
+    The folder that is left where a drive was mounted is not that drive.
     """
     if not path.is_dir():
         return False
-    return not mounted or path.is_mount()
+    return not mounted or path.is_mount() or begins_drive(path)
+
+
+def begins_drive(folder: Path) -> bool:
+    """Whether it lies on another drive than the folder it is seen in, be it by a link. OSError."""
+    return folder.stat().st_dev != folder.parent.stat().st_dev
 
 
 class Roots:
@@ -79,7 +85,7 @@ def known_spelling(path: Path, known: Iterable[Path]) -> Path:
     """`path` by the name under which the library knows it, or a folder around it, already.
 
     One folder goes by several names where the system makes no difference between large and small
-    letters, and where a drive is mounted twice.
+    letters or between ways to write an accent, and where a drive is mounted twice.
     """
     names = {identity: folder for folder in known if (identity := _identity(folder)) is not None}
     if path in names.values():
@@ -87,8 +93,29 @@ def known_spelling(path: Path, known: Iterable[Path]) -> Path:
     for around in (path, *path.parents):
         identity = _identity(around)
         if identity in names:
-            return names[identity] / path.relative_to(around)
+            return as_listed(names[identity] / path.relative_to(around), names[identity])
     return path
+
+
+def as_listed(path: Path, below: Path) -> Path:
+    """`path` by the names that the folders on the way to it list; `below` is left as it is."""
+    spelled = below
+    for name in path.relative_to(below).parts:
+        spelled /= _listed_name(spelled, name)
+    return spelled
+
+
+def _listed_name(folder: Path, name: str) -> str:
+    """`name` itself too where nothing goes by it."""
+    try:
+        listed = [entry.name for entry in folder.iterdir()]
+        if name in listed:
+            return name
+        wanted = (folder / name).lstat()
+        same = (other for other in listed if os.path.samestat((folder / other).lstat(), wanted))
+        return next(same, name)
+    except (OSError, ValueError):
+        return name
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -8,12 +8,15 @@ and links that cannot be followed.
 
 A link to a photo is a photo. Links to folders are followed after all real folders, so that a photo
 within the folder itself goes by its real path. Each folder is entered once, however many links lead
-to it, and a folder that holds this one is not entered.
+to it, and a folder that holds this one is not entered. Where another drive begins, by a link or
+not, is told, for what lies on it may go and come back with it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import itertools
 import os
 import stat
 from collections.abc import Collection, Iterator
@@ -22,6 +25,7 @@ from pathlib import Path
 
 from mmsearch_desktop.domain import FolderProblem, Problem
 from mmsearch_desktop.library.decode import SUFFIXES
+from mmsearch_desktop.library.roots import as_listed
 
 _SKIPPED = frozenset(
     {
@@ -78,7 +82,17 @@ class FoundFile:
     modified_ns: int  # nanoseconds since 1970
 
 
-def scan_folder(root: Path) -> Iterator[FoundFile | Problem]:
+@dataclass(frozen=True, slots=True)
+class FoundDrive:
+    """A folder in which another drive begins, told before what lies below it."""
+
+    path: Path
+
+
+Found = FoundFile | FoundDrive | Problem
+
+
+def scan_folder(root: Path) -> Iterator[Found]:
     """All photos below `root`, by name within each folder; FolderProblem at once if it is unusable.
 
     A Problem whose path is a folder means that nothing is known of what lies below it, not that
@@ -94,15 +108,20 @@ def scan_folder(root: Path) -> Iterator[FoundFile | Problem]:
     return walk.everything(root, first)
 
 
-def scan_only(root: Path, folders: Collection[Path]) -> Iterator[FoundFile | Problem]:
-    """The photos directly in these folders of `root`; one that is gone has none. FolderProblem."""
+def scan_only(root: Path, folders: Collection[Path]) -> Iterator[Found]:
+    """The photos directly in these folders of `root`; one that is gone has none. FolderProblem.
+
+    And the drives that begin between it and them.
+    """
     scan_folder(root)  # looks at once whether it is there
-    return _photos_in(folders)
+    return _photos_in(root, _by_one_name(root, folders))
 
 
-def _photos_in(folders: Collection[Path]) -> Iterator[FoundFile | Problem]:
+def _photos_in(root: Path, folders: Collection[Path]) -> Iterator[Found]:
+    devices = {root: _identity(root)[0]}
     for folder in sorted(folders):
         try:
+            yield from _drives_on_the_way(folder, devices)
             walk, entries = _Walk(_identity(folder), frozenset()), _listed(folder)
         except (FileNotFoundError, NotADirectoryError):
             continue
@@ -112,10 +131,30 @@ def _photos_in(folders: Collection[Path]) -> Iterator[FoundFile | Problem]:
         yield from walk.within(folder, entries)
 
 
+def _by_one_name(root: Path, folders: Collection[Path]) -> list[Path]:
+    """Without names that folders no longer go by, though the system still knows whom they mean."""
+    names: dict[_Identity, list[Path]] = {}
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            names.setdefault(_identity(folder), []).append(folder)
+    doubled = {folder for same in names.values() if len(same) > 1 for folder in same}
+    return [one for one in folders if one not in doubled or as_listed(one, root) == one]
+
+
+def _drives_on_the_way(folder: Path, devices: dict[Path, int]) -> Iterator[FoundDrive]:
+    """Those not known yet from one of the folders whose devices are known down to this one."""
+    new = list(itertools.takewhile(lambda one: one not in devices, (folder, *folder.parents)))
+    for one in reversed(new):
+        devices[one] = _identity(one)[0]
+        if devices[one] != devices[one.parent]:
+            yield FoundDrive(one)
+
+
 def folder_states(root: Path) -> dict[Path, int]:
     """Every folder that `scan_folder` enters, with a number that changes as its own photos do.
 
-    Numbers of one run of the program can be compared, those of two cannot. FolderProblem.
+    So does that of a folder on which a drive is put, or from which it is taken. Numbers of one run
+    of the program can be compared, those of two cannot. FolderProblem.
     """
     try:
         first = _listed(root)
@@ -124,7 +163,7 @@ def folder_states(root: Path) -> dict[Path, int]:
         raise FolderProblem(f"{root} cannot be read: {error}") from error
     states: dict[str, int] = {}
     for found in walk.everything(root, first):
-        folder, _ = os.path.split(found.path)
+        folder = str(found.path if isinstance(found, FoundDrive) else found.path.parent)
         states[folder] = states.get(folder, 0) ^ hash(found)
     return {folder: states.get(str(folder), 0) for folder in walk.looked_into}
 
@@ -145,6 +184,8 @@ def _why_unusable(root: Path, error: OSError) -> str:
         return f"{root}: this is a file, not a folder; choose the folder it lies in"
     if isinstance(error, PermissionError):
         return f"{root}: reading this folder is not permitted; change its permissions"
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{root}: this path is too long for the system; move the folder further up"
     return f"{root}: the folder cannot be read ({error.strerror or error})"
 
 
@@ -173,11 +214,11 @@ class _Walk:
     folders: list[Path] = field(default_factory=list)  # a stack: the last is entered next
     links: list[Path] = field(default_factory=list)  # to folders; entered when no folder is left
     looked_into: list[Path] = field(default_factory=list)
+    devices: dict[Path, int] = field(default_factory=dict)  # of the folders entered
 
-    def everything(
-        self, root: Path, first: list[os.DirEntry[str]]
-    ) -> Iterator[FoundFile | Problem]:
+    def everything(self, root: Path, first: list[os.DirEntry[str]]) -> Iterator[Found]:
         self.entered.add(self.start)
+        self.devices[root] = self.start[0]
         yield from self.within(root, first)
         while self.folders or self.links:
             folder = self.folders.pop() if self.folders else self.links.pop(0)
@@ -190,11 +231,12 @@ class _Walk:
             except OSError as error:
                 yield Problem(folder, _why_not_read(error))
                 continue
+            self.devices[folder] = identity[0]
+            if identity[0] != self.devices[folder.parent]:
+                yield FoundDrive(folder)
             yield from self.within(folder, entries)
 
-    def within(
-        self, folder: Path, entries: list[os.DirEntry[str]]
-    ) -> Iterator[FoundFile | Problem]:
+    def within(self, folder: Path, entries: list[os.DirEntry[str]]) -> Iterator[Found]:
         """The files of one folder; its own folders are put on the stack."""
         if _OF_A_LIBRARY.issubset(entry.name for entry in entries):
             return

@@ -20,6 +20,7 @@ from mmsearch_desktop.domain import (
     Embedder,
     LibraryProblem,
     Progress,
+    ServerGone,
     Stage,
     VectorSpace,
 )
@@ -32,8 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from mmsearch_desktop.library.stores import Library
     from mmsearch_desktop.library.vectors import VectorIndex
+
+    Vector = NDArray[np.float32]
 
 _log = logging.getLogger("mmsearch.ingest")
 
@@ -129,7 +134,8 @@ def fill_space(
     The counts are of contents with a photo at hand. The last item (FINISHED) says how many can be
     found; what is left over could not be read or embedded. Closing it between two items keeps what
     was done. Others may add and forget photos meanwhile, in other spaces.
-    NoSpace after storing what was done; DeviceOutOfMemory, ModelProblem.
+    NoSpace after storing what was done; DeviceOutOfMemory, ModelProblem; ServerGone, at the end,
+    where the index could not follow.
     """
     if not index.checked:
         yield from index.reconcile(library.catalogue)
@@ -223,9 +229,16 @@ class _Filling:
         self._library.require_space(sum(vector.nbytes for vector in vectors.values()))
         kept = self._library.catalogue.space_table.add(self._embedder.space, vectors)
         if kept:
-            self._index.insert(list(kept), np.stack(list(kept.values())))
+            self._follow(kept)
         self._done += len(kept)
         self._worked += len(kept)
+
+    def _follow(self, kept: dict[int, Vector]) -> None:
+        """What a server that is gone lacks, it gets at the end of the run, or when it is back."""
+        try:
+            self._index.insert(list(kept), np.stack(list(kept.values())))
+        except ServerGone as error:
+            _log.warning("%s Its vectors go on into the catalogue.", error)
 
     def _progress(self) -> Progress:
         self._seconds += time.monotonic() - self._went_on

@@ -7,6 +7,7 @@ backups/, damaged/  copies of the catalogue; see backups.py
 thumbnails/         can be made again from the photos
 index/              can be made again from the catalogue
 spaces.json         names of the models that made the vectors; see spaces.py
+library-id.json     only where a Milvus server holds the indexes instead; see library_id.py
 """
 
 from __future__ import annotations
@@ -18,20 +19,25 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from mmsearch_desktop.domain import LibraryDamaged, LibraryProblem, VectorSpace
+from mmsearch_desktop.domain import LibraryBusy, LibraryDamaged, LibraryProblem, VectorSpace
 from mmsearch_desktop.library.backups import Backups, Restored
 from mmsearch_desktop.library.catalogue import Catalogue
 from mmsearch_desktop.library.holding import LibraryLock
 from mmsearch_desktop.library.index_files import delete_files, files_bytes
+from mmsearch_desktop.library.library_id import own_id
 from mmsearch_desktop.library.milvus_engine import RESERVE_BYTES, require_space
+from mmsearch_desktop.library.milvus_server import Shelf
 from mmsearch_desktop.library.seals import Seals
 from mmsearch_desktop.library.tables import VERSION
 from mmsearch_desktop.library.thumbnails import Thumbnails
 from mmsearch_desktop.library.vectors import MilvusIndex, index_file
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from types import TracebackType
 
+    from mmsearch_desktop.domain import Progress
+    from mmsearch_desktop.library.server_address import Server
 
 _log = logging.getLogger("mmsearch.library")
 
@@ -42,12 +48,16 @@ class Library:
     Close it when nothing uses it any more; a context manager does.
     """
 
-    def __init__(self, folder: Path, *, reserve_bytes: int = RESERVE_BYTES) -> None:
+    def __init__(
+        self, folder: Path, *, server: Server | None = None, reserve_bytes: int = RESERVE_BYTES
+    ) -> None:
         """Open or create. LibraryBusy, LibraryDamaged, NoSpace, LibraryProblem.
 
+        `server` holds the indexes in place of the folder; nobody speaks to it before `open_index`.
         `reserve_bytes` must stay free on its disk; NoSpace is raised before less is left.
         """
         self.folder = _made_private(folder)
+        self.server = server
         self.indexing = threading.Lock()  # held by whoever adds or forgets photos
         self.notices: tuple[str, ...] = ()  # what the person should know of how it was opened
         self._reserve_bytes = reserve_bytes
@@ -86,33 +96,116 @@ class Library:
     def open_index(self, space: VectorSpace) -> MilvusIndex:
         """The index of one space, one for all who ask. Slow (1 to 5 s): call it on a worker.
 
-        Run its `reconcile` once before trusting it; `add_folder` does so by itself.
+        Run its `reconcile` once before trusting it; `add_folder` does so by itself. ServerGone
+        where a server holds it and does not answer: all but searching goes on without it.
         """
         with self._opening:
             if self._closed:
                 raise LibraryProblem(f"{self.folder}: the library is closed. Open it again.")
             if space not in self._indexes or self._indexes[space].closed:
-                self._indexes[space] = self._opened(space)
+                self._indexes[space] = self._opened(space, self.server)
             return self._indexes[space]
 
-    def _opened(self, space: VectorSpace) -> MilvusIndex:
+    def _opened(self, space: VectorSpace, server: Server | None) -> MilvusIndex:
+        if server is not None:
+            return MilvusIndex(self.shelf(server), space)
         folder = self.folder / "index"
         looked_through = self._seals.taken_from(index_file(folder, space))
         return MilvusIndex(
             folder, space, reserve_bytes=self._reserve_bytes, looked_through=looked_through
         )
 
+    # -- on a server -----------------------------------------------------------------------
+
+    def shelf(self, server: Server) -> Shelf:
+        """What this library has there, or would have."""
+        try:
+            return Shelf(server, own_id(self.folder))
+        except OSError as error:
+            raise LibraryProblem(
+                f"{self.folder}: the library's id cannot be written ({error.strerror or error})."
+                " Give yourself the right to write there."
+            ) from error
+
+    def moving(self, server: Server | None) -> Generator[Progress, None, None]:
+        """Fill the indexes at another place from the catalogue, then use those; None: the folder.
+
+        Nothing is embedded. The old ones serve until all of the new are whole; whoever holds one
+        asks `open_index` again after the end. Ended early, or by an error, nothing has changed and
+        what was filled waits for the next time. What the folder held is deleted at the end; what
+        a server held stays until `leave_server`. Also from a server that is gone.
+        LibraryBusy while photos are added; ServerGone, NoSpace, LibraryProblem.
+        """
+        if server == self.server:
+            return
+        if not self.indexing.acquire(blocking=False):
+            raise LibraryBusy(f"{self.folder} is being indexed. Wait for it, or cancel it first.")
+        new: dict[VectorSpace, MilvusIndex] = {}
+        try:
+            for space in self._spaces_to_move():
+                new[space] = self._opened(space, server)
+                yield from new[space].reconcile(self.catalogue)
+            for index in new.values():  # what came while others were filled
+                yield from index.reconcile(self.catalogue, thorough=False)
+            old = self._switch_to(server, new)
+            new = {}
+            for index in old.values():
+                index.close()
+            if server is not None:
+                for space in {*self.catalogue.spaces(), *old}:
+                    delete_files(index_file(self.folder / "index", space))
+        finally:
+            for index in new.values():
+                index.close()
+            self.indexing.release()
+
+    def _spaces_to_move(self) -> list[VectorSpace]:
+        """Those with vectors, and those in use."""
+        with_vectors = (s for s in self.catalogue.spaces() if self.catalogue.embedded_count(s))
+        return list(dict.fromkeys([*self._indexes, *with_vectors]))
+
+    def _switch_to(
+        self, server: Server | None, new: dict[VectorSpace, MilvusIndex]
+    ) -> dict[VectorSpace, MilvusIndex]:
+        """The old ones, which nobody is given any more."""
+        with self._opening:
+            if self._closed:
+                raise LibraryProblem(f"{self.folder}: the library is closed. Open it again.")
+            old, self._indexes, self.server = self._indexes, new, server
+            return old
+
+    def leave_server(self, server: Server) -> int:
+        """Drop all that this library has on a server it does not use; how many collections.
+
+        ServerGone, LibraryProblem: they stay there, and do no harm but take room.
+        """
+        if self.server is not None and self.server.address == server.address:
+            raise LibraryProblem(
+                f"The library is searched on {server.address}. Move it back to this computer first."
+            )
+        return self.shelf(server).drop()
+
+    # -- files -----------------------------------------------------------------------------
+
     def index_bytes(self, space: VectorSpace) -> int:
         """What the index of a space takes on the disk."""
         return files_bytes(index_file(self.folder / "index", space))
 
     def drop_index(self, space: VectorSpace) -> None:
-        """Close the index of a space and delete its files; nothing may use it any more."""
+        """Close the index of a space and delete it; nothing may use it any more."""
         with self._opening:
             index = self._indexes.pop(space, None)
             if index is not None:
                 index.close()
             delete_files(index_file(self.folder / "index", space))
+            if self.server is not None:
+                self._drop_on(self.server, space)
+
+    def _drop_on(self, server: Server, space: VectorSpace) -> None:
+        try:
+            self.shelf(server).drop(space)
+        except LibraryProblem as error:  # it takes room there, and is wiped when used again
+            _log.warning("%s; %s stays there", error, self.shelf(server).collection(space))
 
     def back_up(self) -> None:
         """Keep a copy of the catalogue unless there is one of today; slow, and may fail quietly.
@@ -148,11 +241,12 @@ class Library:
                 if self.catalogue.changes:
                     self._backups.make()
                 self.catalogue.close()
-                self._seals.set_(
-                    (index_file(self.folder / "index", space), index.looked_through)
-                    for space, index in self._indexes.items()
-                    if index.is_equal and index.looked_through is not None
-                )
+                if self.server is None:  # what lies on a server, others may have changed
+                    self._seals.set_(
+                        (index_file(self.folder / "index", space), index.looked_through)
+                        for space, index in self._indexes.items()
+                        if index.is_equal and index.looked_through is not None
+                    )
             finally:
                 self._lock.release()
 

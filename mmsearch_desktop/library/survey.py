@@ -1,28 +1,29 @@
 """Compares a folder with what the catalogue knows of it: unchanged, to be read, gone.
 
 No file is opened: size and time of change decide. What lies below a sub-folder that could not be
-read is not known to be gone. Folders of the library within this one that the walk does not enter
-(hidden ones, added on purpose) are walked after it.
+read, or on a drive that is away, is not known to be gone. Folders of the library within this one
+that the walk does not enter (hidden ones, added on purpose) are walked after it.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from mmsearch_desktop.domain import Folder, FolderProblem, Problem, VectorSpace
+from mmsearch_desktop.domain import Drive, Folder, FolderProblem, Problem, VectorSpace
 from mmsearch_desktop.library.roots import known_spelling
-from mmsearch_desktop.library.scan import FoundFile, scan_folder, scan_only
-from mmsearch_desktop.library.tables import KnownFile, KnownProblem, NewProblem
+from mmsearch_desktop.library.scan import FoundDrive, FoundFile, scan_folder, scan_only
+from mmsearch_desktop.library.tables import NewProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
+    from mmsearch_desktop.library.scan import Found
     from mmsearch_desktop.library.stores import Library
+    from mmsearch_desktop.library.tables import KnownFile, KnownProblem
 
 _SEPARATOR = os.fsencode(os.sep)
-_Known = TypeVar("_Known")
 _MANY = 2000  # photos; from here on, listing all thumbnails is quicker than asking for each
 _LATEST_NS = 2**62  # SQLite's integers hold twice that; file systems can go beyond
 
@@ -55,22 +56,20 @@ class Survey:
         if within is not None and not all(one.is_relative_to(self.root) for one in within):
             within = None  # it goes by another name here
         self._found = scan_folder(self.root) if within is None else scan_only(self.root, within)
-        self._known = self._all_in(within, self._catalogue.known_files)
-        self._known_problems = self._all_in(within, self._catalogue.known_problems)
+        self._known: dict[bytes, KnownFile] = {}
+        self._known_problems: dict[bytes, KnownProblem] = {}
+        self._not_embedded: set[int] = set()
+        for place in [self.root] if within is None else within:
+            self._read_what_is_known(place, space, directly=within is not None)
         self._listed = self._thumbnails.all() if len(self._known) >= _MANY else None
-        places = [self.root] if within is None else within
-        self._not_embedded = {
-            id_ for place in places for id_ in self._catalogue.not_embedded(place, space)
-        }
         self._trusted = trusted
         self._unseen = dict(self._known)
         self._unseen_problems = set(self._known_problems)
         self._unknown: list[bytes] = []  # nothing is known of what lies below these
-        self._unreached = {
-            os.fsencode(inner.path) + _SEPARATOR: inner
-            for inner in self._folders
-            if within is None and inner.path != self.root and inner.path.is_relative_to(self.root)
-        }
+        self._unreached = self._folders_below() if within is None else {}
+        drives = [drive for holder in self._folders for drive in holder.drives]
+        self._drives = {os.fsencode(drive.path) + _SEPARATOR: drive for drive in drives}
+        self._away = {drive.id for drive in drives if not drive.connected}
         self.folder_id = self._owner()
         self.reached_folders: list[int] = []  # folders of the library that lie within this one
         self.files = 0  # photos by their suffix, readable or not
@@ -88,6 +87,9 @@ class Survey:
         while self._unreached:
             start = min(self._unreached)
             folder = self._unreached.pop(start)
+            if not folder.connected:
+                self._unknown.append(start)
+                continue
             try:
                 entries = scan_folder(folder.path)
             except FolderProblem:
@@ -102,6 +104,11 @@ class Survey:
         known = self._known.get(os.fsencode(file.path))
         return known is not None and _is_same(known, file)
 
+    def folder_of(self, path: Path) -> int:
+        """Which folder of the catalogue, or drive below one, a photo belongs to."""
+        drive = self._drive_of(os.fsencode(path))
+        return self.folder_id if drive is None else drive.id
+
     def moved_from(self, file: FoundFile, sha256: str) -> int | None:
         """The photo whose file this was, if its old place is empty now; each one only once."""
         if os.fsencode(file.path) in self._known:
@@ -112,9 +119,11 @@ class Survey:
         return None
 
     def is_gone(self, file: FoundFile) -> None:
-        """It was there a moment ago."""
+        """It was there a moment ago. With its drive it goes away, but is not gone."""
         path = os.fsencode(file.path)
         self.files -= 1
+        if not _is_at_hand(file.path, self._catalogue.folders()):
+            return
         if path in self._known:
             self.gone[path] = self._known[path]
         if path in self._known_problems:
@@ -122,14 +131,19 @@ class Survey:
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _all_in(
-        self, within: Collection[Path] | None, read: Callable[[Path], dict[bytes, _Known]]
-    ) -> dict[bytes, _Known]:
-        if within is None:
-            return read(self.root)
-        places = {os.fsencode(folder) for folder in within}
-        known = (each for folder in within for each in read(folder).items())
-        return {path: one for path, one in known if os.path.dirname(path) in places}  # noqa: PTH120 - bytes
+    def _folders_below(self) -> dict[bytes, Folder]:
+        return {
+            os.fsencode(inner.path) + _SEPARATOR: inner
+            for inner in self._folders
+            if inner.path != self.root and inner.path.is_relative_to(self.root)
+        }
+
+    def _read_what_is_known(self, place: Path, space: VectorSpace, *, directly: bool) -> None:
+        """Of what lies below a folder, or directly in it."""
+        catalogue = self._catalogue
+        self._known |= catalogue.known_files(place, directly=directly)
+        self._known_problems |= catalogue.known_problems(place, directly=directly)
+        self._not_embedded |= catalogue.not_embedded(place, space, directly=directly)
 
     def _require_connected(self) -> None:
         for folder in self._folders:
@@ -148,15 +162,17 @@ class Survey:
         return self._catalogue.add_folder(self.root)
 
     def _belongs_to(self, folder: Folder) -> bool:
-        return any(known.folder_id == folder.id for known in self._known.values())
+        ids = {place.id for place in folder.places}
+        return any(known.folder_id in ids for known in self._known.values())
 
-    def _walk(
-        self, entries: Iterator[FoundFile | Problem]
-    ) -> Iterator[tuple[FoundFile | Problem, list[Folder]]]:
+    def _walk(self, entries: Iterator[Found]) -> Iterator[tuple[FoundFile | Problem, list[Folder]]]:
         """What was found, and the folders of the library that were entered with it."""
         for found in entries:
             path = os.fsencode(found.path)
             if path.startswith(self._own):
+                continue
+            if isinstance(found, FoundDrive):
+                self._meet(found.path)
                 continue
             starts = [start for start in self._unreached if path.startswith(start)]
             entered = [self._unreached.pop(start) for start in starts]
@@ -165,6 +181,21 @@ class Survey:
                 yield found, entered
             else:
                 yield self._see_file(path, found), entered
+
+    def _meet(self, path: Path) -> None:
+        """A drive that is there."""
+        id_ = self._catalogue.folder_table.add_drive(path, self.folder_id)
+        self._away.discard(id_)
+        self._drives[os.fsencode(path) + _SEPARATOR] = Drive(id_, path, connected=True, photos=0)
+
+    def _drive_of(self, path: bytes) -> Drive | None:
+        """The innermost that is there and has this path below it."""
+        starts = [
+            start
+            for start, drive in self._drives.items()
+            if drive.connected and path.startswith(start)
+        ]
+        return self._drives[max(starts, key=len)] if starts else None
 
     def _see_problem(self, path: bytes, problem: Problem) -> None:
         self._unknown.append(path + _SEPARATOR)
@@ -181,7 +212,7 @@ class Survey:
         self._unseen_problems.discard(path)
         known = self._known.get(path)
         problem = self._known_problems.get(path)
-        if known and _is_same(known, file) and self._is_complete(known):
+        if known and self.is_same(file) and self._is_complete(known):
             self.unchanged += 1
         elif problem and _is_same(problem, file) and problem.valid_for in self._trusted:
             return Problem(found.path, problem.reason)
@@ -190,8 +221,11 @@ class Survey:
         return file
 
     def _is_complete(self, known: KnownFile) -> bool:
-        """One whose thumbnail was given up for others is; one that was lost is not."""
-        if known.content_id in self._not_embedded:
+        """One whose thumbnail was given up for others is; one that was lost is not.
+
+        Nor is one that lies where a drive was, and still belongs to that.
+        """
+        if known.content_id in self._not_embedded or known.folder_id in self._away:
             return False
         if self._listed is None:
             has_thumbnail = self._thumbnails.exists(known.sha256)
@@ -200,7 +234,13 @@ class Survey:
         return has_thumbnail or not self._thumbnails.has_room()
 
     def _conclude(self) -> None:
-        kept = tuple(self._unknown)
+        roots = self._catalogue.folder_table.roots
+        away = [
+            start
+            for start, drive in self._drives.items()
+            if not roots.is_connected(drive.path, mounted=True)  # now: it may just have gone
+        ]
+        kept = (*self._unknown, *away)
         self.gone = {
             path: known for path, known in self._unseen.items() if not path.startswith(kept)
         }
@@ -210,7 +250,15 @@ class Survey:
         """Whether a path outside this folder is empty although its drive is there."""
         if os.fsencode(path) in self._known or os.path.lexists(path):
             return False
-        return any(f.connected and path.is_relative_to(f.path) for f in self._folders)
+        return _is_at_hand(path, self._folders)
+
+
+def _is_at_hand(path: Path, folders: Sequence[Folder]) -> bool:
+    """Whether the drive on which the folder of a photo lies is there."""
+    places = (place for folder in folders for place in folder.places)
+    around = [place for place in places if path.is_relative_to(place.path)]
+    nearest = max(around, key=lambda place: len(place.path.parts), default=None)
+    return nearest is not None and nearest.connected
 
 
 def _is_same(known: KnownFile | KnownProblem, file: FoundFile) -> bool:

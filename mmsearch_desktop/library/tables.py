@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-VERSION = 2
+VERSION = 3
 _JUDGEMENTS = (
     """
     CREATE TABLE judgements (
@@ -40,14 +40,16 @@ _JUDGEMENTS = (
     """,
     "CREATE INDEX judgements_content ON judgements (content_id)",
 )
+_PART_OF = "part_of INTEGER REFERENCES folders"
 # Statements that bring a catalogue of an older version to the next one.
-UPGRADES = {1: _JUDGEMENTS}
+UPGRADES = {1: _JUDGEMENTS, 2: (f"ALTER TABLE folders ADD COLUMN {_PART_OF}",)}
 SCHEMA = (
-    """
+    f"""
     CREATE TABLE folders (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         path BLOB NOT NULL UNIQUE,
-        mounted INTEGER NOT NULL DEFAULT 0  -- 1: was the root of a drive of its own when last seen
+        mounted INTEGER NOT NULL DEFAULT 0, -- 1: was the root of a drive of its own when last seen
+        {_PART_OF} -- the one that was added, for a drive within it; NULL: this one was
     )
     """,
     """
@@ -112,6 +114,7 @@ PHOTO = """
     p.size_bytes, p.modified_ns, c.taken, c.format
 """
 BETWEEN = "path >= ? AND path < ?"  # see range_below
+DIRECTLY_IN = f"{BETWEEN} AND instr(substr(path, ?), ?) = 0"  # see range_in
 GIVEN = "(SELECT value FROM json_each(?))"  # a list of integers of any length
 
 
@@ -239,7 +242,8 @@ def put_arrival(connection: sqlite3.Connection, arrival: Arrival, left: set[int]
     row = connection.execute(
         "INSERT INTO photos (path, folder_id, content_id, size_bytes, modified_ns, shown_us)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET"
-        " content_id = excluded.content_id, size_bytes = excluded.size_bytes,"
+        " folder_id = excluded.folder_id, content_id = excluded.content_id,"
+        " size_bytes = excluded.size_bytes,"
         " modified_ns = excluded.modified_ns, shown_us = excluded.shown_us RETURNING id",
         values,
     ).fetchone()
@@ -285,6 +289,12 @@ def range_below(folder: Path) -> tuple[bytes, bytes]:
     separator = os.fsencode(os.sep)
     start = os.fsencode(folder).rstrip(separator) + separator
     return start, start[:-1] + bytes([start[-1] + 1])
+
+
+def range_in(folder: Path) -> tuple[bytes, bytes, int, bytes]:
+    """What to bind for `DIRECTLY_IN`: the range below, and where no separator may follow."""
+    start, end = range_below(folder)
+    return start, end, len(start) + 1, os.fsencode(os.sep)
 
 
 def numbers(numbers: Iterable[int]) -> str:

@@ -1,17 +1,18 @@
-"""The vector index: which contents lie nearest to a vector. Made from the catalogue, at any time.
+"""The vector index that Milvus keeps, on this computer or on a server.
 
-`VectorIndex` is what the rest of the program speaks to; `MilvusIndex` is the one that Milvus keeps.
-Nothing exists only here. The index holds content ids and unit vectors, no folders and no dates: a
-scope is a list of ids from the catalogue. A file that moves then changes one row of SQLite and
-nothing here, where Milvus Lite 2.5.1 takes 0.3 s for any update among 100,000 rows.
+Nothing exists only here: it is made from the catalogue, at any time. The index holds content ids
+and unit vectors, no folders and no dates: a scope is a list of ids from the catalogue. A file that
+moves then changes one row of SQLite and nothing here, where Milvus Lite 2.5.1 takes 0.3 s for any
+update among 100,000 rows.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from mmsearch_desktop.domain import (
     ModelProblem,
     NoSpace,
     Progress,
+    ServerGone,
     Stage,
     VectorSpace,
 )
@@ -30,13 +32,11 @@ from mmsearch_desktop.library.index_check import (
     quick_difference,
     unusable,
 )
-from mmsearch_desktop.library.milvus_engine import (
-    RESERVE_BYTES,
-    MilvusEngine,
-    engine_folder,
-    open_or_create,
-    require_space,
-)
+from mmsearch_desktop.library.index_engine import open_or_create
+from mmsearch_desktop.library.milvus_engine import RESERVE_BYTES, MilvusEngine, engine_folder
+from mmsearch_desktop.library.milvus_server import WRITE_SECONDS, ServerEngine, Shelf
+from mmsearch_desktop.library.turns import Turns
+from mmsearch_desktop.library.vector_index import VectorIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,15 +45,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmsearch_desktop.library.catalogue import Catalogue
+    from mmsearch_desktop.library.index_engine import Engine
 
     Vectors = NDArray[np.float32]
     Hits = list[tuple[int, float]]
+
+__all__ = ["MilvusIndex", "VectorIndex", "index_file"]
 
 _log = logging.getLogger("mmsearch.library")
 
 _READ_SECONDS = 10.0
 _MOST_ROWS = 16_384  # one answer of Milvus; more is refused by 2.5.1
-_BATCH_BYTES = 600_000  # larger ones were acknowledged on a full disk without being stored
 _BATCH_ROWS = 1000
 _REMOVE_ROWS = 5000
 _FLUSH_ROWS = 5000  # milvus-lite 3 searches unflushed rows slowly; 2.5.1 has nothing to flush
@@ -62,54 +64,11 @@ _FILTER_IDS = 10_000  # ids in one filter: 26 ms on 2.5.1, 166 ms on milvus-lite
 _FEW_IDS = 1000  # always a filter: 2 ms
 _LARGE_SHARE = 0.1  # of the library: asking for more hits costs less than the filter
 _GET_ROWS = 2000
+_SETTLING_SECONDS = 10.0  # for so long may a quick search of a server find what was removed
+_FEWER = 4  # times fewer rows in a batch while searches come
+_COUNT_HOLDS_SECONDS = 10.0
 _SPARE_HITS = 16  # asked for beyond the limit, to see whether the last place is a tie
 _MADE_ANEW = "%s: the vector index is damaged; it is made anew from the catalogue"
-
-
-class VectorIndex(Protocol):
-    """Contents of one vector space. Any thread may search; one at a time may write."""
-
-    @property
-    def space(self) -> VectorSpace: ...
-
-    @property
-    def checked(self) -> bool:
-        """Whether `reconcile` has come to its end since the index was opened."""
-        ...
-
-    def search(
-        self, vector: Vectors, limit: int, *, among: Sequence[int] | None = None
-    ) -> list[tuple[int, float]]:
-        """(content id, cosine) of the `limit` nearest, best first, ties by id.
-
-        `vector` is float32 [D] of unit length. `among`: only these contents; an empty sequence
-        finds nothing. ModelProblem if the vector is not finite.
-        """
-        ...
-
-    def insert(self, ids: Sequence[int], vectors: Vectors) -> None:
-        """Add rows [B, D]; ids that are there already stay as they are. NoSpace, LibraryProblem."""
-        ...
-
-    def remove(self, ids: Sequence[int]) -> None:
-        """Take these out; collect many, a call costs the same for one as for thousands."""
-        ...
-
-    def missing(self, ids: Sequence[int]) -> list[int]:
-        """Those of `ids` that are not in the index, in their order."""
-        ...
-
-    def count(self) -> int: ...
-
-    def reconcile(self, catalogue: Catalogue, *, thorough: bool = True) -> Iterator[Progress]:
-        """Make the index equal to the catalogue; yields (Stage.REBUILDING) only while it writes.
-
-        Run once after opening, and with `thorough=False` after writing. Searching is allowed
-        meanwhile and may miss what is not back yet.
-        """
-        ...
-
-    def close(self) -> None: ...
 
 
 def index_file(folder: Path, space: VectorSpace) -> Path:
@@ -118,44 +77,53 @@ def index_file(folder: Path, space: VectorSpace) -> Path:
 
 
 class MilvusIndex:
-    """The index as a Milvus collection in a file of its own, searched exactly (FLAT)."""
+    """The index as a Milvus collection of its own, searched exactly (FLAT)."""
 
     def __init__(
         self,
-        folder: Path,
+        place: Path | Shelf,
         space: VectorSpace,
         *,
         reserve_bytes: int = RESERVE_BYTES,
         looked_through: float | None = None,
     ) -> None:
-        """Open or create it below `folder`; imports pymilvus and starts the engine: 1 to 5 s.
+        """Open or create it below a folder, or on a server: imports pymilvus, 1 to 5 s.
 
         A file that cannot be opened though nothing else is wrong starts empty; `reconcile` fills
         it. `looked_through`: when every vector of it was found to be the catalogue's, if nothing
         has written to either since (seconds since 1970); then `reconcile` is quicker.
-        LibraryProblem or NoSpace where the place itself is to blame.
+        LibraryProblem or NoSpace where the place itself is to blame; ServerGone.
         """
         self.space = space
         self.checked = False
         self.looked_through = looked_through
-        self._collection = f"img_{space.key}"
-        self._file = index_file(folder, space)
-        self._reserve_bytes = reserve_bytes
         self._writing = threading.RLock()
+        self._turns = Turns()
+        self._counted = (0, -math.inf)  # rows, and when, by the monotonic clock
         self._unflushed_rows = 0
+        self._removed = -math.inf  # when some were, by the monotonic clock
         self._unverified: list[int] = []  # ids written since the last check
-        self._engine = MilvusEngine(
-            self._file,
-            prepare=lambda client: open_or_create(client, self._collection, space.dimensions),
-            reserve_bytes=reserve_bytes,
-        )
+        if isinstance(place, Shelf):
+            self._collection = place.collection(space)
+            self._engine: Engine = ServerEngine(
+                place.server, self._collection, prepare=self._prepare
+            )
+        else:
+            self._collection = f"img_{space.key}"
+            file = index_file(place, space)
+            self._engine = MilvusEngine(file, prepare=self._prepare, reserve_bytes=reserve_bytes)
         try:
             self._engine.open()
         except LibraryDamaged as error:
-            _log.warning(_MADE_ANEW, self._file)
+            _log.warning(_MADE_ANEW, self._engine.name)
             _log.info("%s", error)
             self.looked_through = None
             self._engine.start_empty()
+
+    def _prepare(self, client: Any) -> None:
+        """Each time a client was made: of a server whose collection went, nothing is known."""
+        if open_or_create(client, self._collection, self.space.dimensions):
+            self._is_behind()
 
     @property
     def closed(self) -> bool:
@@ -176,11 +144,12 @@ class MilvusIndex:
             return []
         if limit > _MOST_ROWS:
             return self._nearest_of_all(query, limit, among)
-        if among is None:
-            return self._nearest(query, limit, "")
-        if len(among) <= _FEW_IDS:
-            return self._nearest(query, limit, _filter(among))
-        return self._nearest_among(query, limit, among)
+        with self._turns.search():
+            if among is None:
+                return self._nearest(query, limit, "")
+            if len(among) <= _FEW_IDS:
+                return self._nearest(query, limit, _filter(among))
+            return self._nearest_among(query, limit, among)
 
     def _query_of(self, vector: Vectors) -> Vectors:
         query = np.asarray(vector, dtype=np.float32).reshape(-1)
@@ -208,7 +177,7 @@ class MilvusIndex:
         nearer; for what is left, the ids are asked in parts, each exactly.
         """
         wanted = set(among)
-        share = len(wanted) / max(self.count(), len(wanted))
+        share = len(wanted) / max(self._about_count(), len(wanted))
         ask = round(1.5 * limit / share) + _SPARE_HITS  # as many as should do
         most = _MOST_ROWS
         if len(wanted) <= _FILTER_IDS:  # then one filter does, at the second try or at once
@@ -224,17 +193,28 @@ class MilvusIndex:
             found = _best(found + self._nearest(query, limit, _filter(part)), limit)
         return found
 
+    def _about_count(self) -> int:
+        """As of some seconds ago: to guess by, without waiting for a batch that is written."""
+        if time.monotonic() - self._counted[1] > _COUNT_HOLDS_SECONDS:
+            self._counted = (self._count("", **self._quickly()), time.monotonic())
+        return self._counted[0]
+
     def _nearest_of_all(self, query: Vectors, limit: int, among: Sequence[int] | None) -> Hits:
         """More than one answer holds: every row of one range of ids after the other."""
         wanted = None if among is None else set(among)
         found: Hits = []
         first = 0
-        while self._count(f"id >= {first}"):
+        while self._count(f"id >= {first}", **self._quickly()):
             hits = self._ask(query, _MOST_ROWS, _range(first, first + _MOST_ROWS))
             kept = hits if wanted is None else [hit for hit in hits if hit[0] in wanted]
             found = _best(found + kept, limit)
             first += _MOST_ROWS
         return found
+
+    def _quickly(self) -> dict[str, str]:
+        """Of a person's search: until all is checked, and after removing, all must be seen."""
+        settled = self.checked and time.monotonic() - self._removed > _SETTLING_SECONDS
+        return self._engine.quick_reading if settled else {}
 
     def _ask(self, query: Vectors, limit: int, condition: str) -> Hits:
         answer = self._engine.read(
@@ -247,6 +227,7 @@ class MilvusIndex:
                 output_fields=["id"],  # left out, milvus-lite 3 sends the vectors too
                 search_params={"metric_type": "IP"},
                 timeout=_READ_SECONDS,
+                **self._quickly(),
             )
         )
         return _best([(int(hit["id"]), float(hit["distance"])) for hit in answer[0]], limit)
@@ -257,26 +238,38 @@ class MilvusIndex:
         if vectors.shape != (len(ids), self.space.dimensions) or not np.isfinite(vectors).all():
             raise ValueError(f"{len(ids)} ids, but vectors {vectors.shape} of {self.space}")
         with self._writing:
-            for rows in _parts(range(len(ids)), self._batch_rows()):
-                self._insert_batch([ids[row] for row in rows], vectors[rows[0] : rows[-1] + 1])
+            done = 0
+            while done < len(ids):
+                self._turns.give_way()
+                batch = slice(done, done + self._rows_at_once())
+                self._insert_batch(ids[batch], vectors[batch])
+                done = batch.stop
+
+    def _rows_at_once(self) -> int:
+        """Few while somebody searches, who would wait for them all."""
+        rows = self._batch_rows()
+        return max(1, rows // _FEWER) if self._turns.searched_lately else rows
 
     def _batch_rows(self) -> int:
-        return max(1, min(_BATCH_ROWS, _BATCH_BYTES // (4 * self.space.dimensions)))
+        return max(1, min(_BATCH_ROWS, self._engine.batch_bytes // (4 * self.space.dimensions)))
 
     def _insert_batch(self, ids: Sequence[int], vectors: Vectors) -> None:
         """After an error the engine is opened again and what did not arrive is sent once more.
 
         Never sent twice as it is: 2.5.1 keeps two rows of one id.
         """
-        require_space(self._file.parent, vectors.nbytes, self._reserve_bytes)
+        self._engine.require_space(vectors.nbytes)
         rows = dict(zip(ids, vectors, strict=True))
         seen = self._engine.opened
         try:
             self._send(rows)
+        except ServerGone:
+            self._is_behind()
+            raise
         except LibraryProblem as error:
-            _log.warning("%s: a write failed (%s); looking what arrived", self._file, error)
-            self.checked, self.looked_through = False, None
-            require_space(self._file.parent, vectors.nbytes, self._reserve_bytes)
+            _log.warning("%s: a write failed (%s); looking what arrived", self._engine.name, error)
+            self._is_behind()
+            self._engine.require_space(vectors.nbytes)
             self._engine.reopen(seen=seen)
             self._send(rows)
         self._unverified.extend(ids)
@@ -284,10 +277,20 @@ class MilvusIndex:
         if self._unflushed_rows >= _FLUSH_ROWS:
             self._flush()
 
+    def _is_behind(self) -> None:
+        """Only a look at all of it tells what it holds."""
+        self.checked, self.looked_through = False, None
+
     def _send(self, rows: dict[int, Vectors]) -> None:
-        absent = self.missing(list(rows))
+        data = [{"id": id_, "vector": vector} for id_, vector in rows.items()]
+        if self._engine.upserts:
+            self._engine.write(
+                lambda client: client.upsert(self._collection, data=data, timeout=WRITE_SECONDS)
+            )
+            return
+        absent = set(self.missing(list(rows)))
         if absent:
-            data = [{"id": id_, "vector": rows[id_]} for id_ in absent]
+            data = [row for row in data if row["id"] in absent]
             self._engine.write(
                 lambda client: client.insert(self._collection, data=data, retry_times=0)
             )
@@ -301,10 +304,14 @@ class MilvusIndex:
         seen = self._engine.opened
         try:
             self._delete(ids)
+        except ServerGone:
+            self._is_behind()
+            raise
         except LibraryProblem as error:
-            _log.warning("%s: removing failed (%s); once more", self._file, error)
+            _log.warning("%s: removing failed (%s); once more", self._engine.name, error)
             self._engine.reopen(seen=seen)
             self._delete(ids)  # deleting twice is harmless
+        self._removed = time.monotonic()
         gone = set(ids)
         self._unverified = [id_ for id_ in self._unverified if id_ not in gone]
 
@@ -314,7 +321,7 @@ class MilvusIndex:
         )
 
     def _flush(self) -> None:
-        self._engine.write(lambda client: client.flush(self._collection))
+        self._engine.flush(self._collection)
         self._unflushed_rows = 0
 
     def close(self) -> None:
@@ -324,7 +331,9 @@ class MilvusIndex:
                 try:
                     self._flush()
                 except LibraryProblem as error:
-                    _log.warning("%s: not flushed (%s); the next start looks", self._file, error)
+                    _log.warning(
+                        "%s: not flushed (%s); the next start looks", self._engine.name, error
+                    )
             self._engine.close()
 
     # -- counting and checking -------------------------------------------------------------
@@ -332,14 +341,17 @@ class MilvusIndex:
     def count(self) -> int:
         return self._count("")
 
-    def _count(self, condition: str) -> int:
-        rows = self._query(condition, "count(*)")
+    def _count(self, condition: str, **options: str) -> int:
+        rows = self._query(condition, "count(*)", **options)
         return int(rows[0]["count(*)"])
 
     def missing(self, ids: Sequence[int]) -> list[int]:
-        found = {
-            row["id"] for part in _parts(list(ids), _GET_ROWS) for row in self._get(part, "id")
-        }
+        try:
+            rows = [row for part in _parts(list(ids), _GET_ROWS) for row in self._get(part, "id")]
+        except ServerGone:
+            self._is_behind()  # whoever asks this does not write what it needs
+            raise
+        found = {row["id"] for row in rows}
         return [id_ for id_ in ids if id_ not in found]
 
     def _get(self, ids: Sequence[int], *fields: str) -> list[Any]:
@@ -371,8 +383,8 @@ class MilvusIndex:
 
     def _all_stored(self, rows: int) -> bool:
         stored = self._engine.stored_rows(self._collection)
-        if stored == rows or (stored is None and not self._file.is_file()):
-            return True
+        if stored == rows or (stored is None and not self._engine.counts_on_disk):
+            return not self._engine.upserts or self.count() == rows
         # it could not be told, or rows were acknowledged and not stored: only opening again shows
         self._engine.reopen(seen=self._engine.opened)
         return self.count() == rows
@@ -381,13 +393,13 @@ class MilvusIndex:
         compare = full_difference if self.looked_through is None else quick_difference
         try:
             difference = compare(self, catalogue)
-        except NoSpace:
+        except (NoSpace, ServerGone):
             raise
         except LibraryProblem as error:
-            _log.warning("%s: the check failed (%s)", self._file, error)
+            _log.warning("%s: the check failed (%s)", self._engine.name, error)
             difference = None
         if difference is None:
-            _log.warning(_MADE_ANEW, self._file)
+            _log.warning(_MADE_ANEW, self._engine.name)
             self._drop(unusable(catalogue, self.space), catalogue)
             yield from self._rebuild(catalogue)
         else:
@@ -400,10 +412,10 @@ class MilvusIndex:
         out = [*difference.strays, *difference.wrong]
         back = sorted([*difference.missing, *difference.wrong])
         if out:
-            _log.info("%s: %d rows are taken out", self._file, len(out))
+            _log.info("%s: %d rows are taken out", self._engine.name, len(out))
             self.remove(out)
         if back:
-            _log.info("%s: %d vectors are put back", self._file, len(back))
+            _log.info("%s: %d vectors are put back", self._engine.name, len(back))
             yield from self._fill(catalogue, back)
         if not self._all_stored(catalogue.embedded_count(self.space)):
             yield from self._rebuild(catalogue)
@@ -429,7 +441,7 @@ class MilvusIndex:
         yield from self._fill(catalogue, wanted)
         if not self._all_stored(len(wanted)) or self.count() != len(wanted):
             raise LibraryDamaged(
-                f"{self._file}: the vector index does not keep what is written to it."
+                f"{self._engine.name}: the vector index does not keep what is written to it."
                 " Check the disk, then start again; nothing of the catalogue is lost."
             )
 
@@ -445,8 +457,7 @@ class MilvusIndex:
                 yield Progress(Stage.REBUILDING, done, len(ids))
         self._flush()
 
-    def _query(self, condition: str, field: str, *, limit: int | None = None) -> list[Any]:
-        options = {} if limit is None else {"limit": limit}
+    def _query(self, condition: str, field: str, **options: Any) -> list[Any]:
         rows: list[Any] = self._engine.read(
             lambda client: client.query(
                 self._collection,

@@ -1,8 +1,8 @@
 """Notices that photos came, went or changed below folders, and tells it once all is quiet again.
 
 Each folder has a thread of its own, so that a drive that does not answer holds up no other. What
-the system says (watchfiles) is only a hint that something happened; what it was is seen by looking
-through the folder again, without opening a file. So messages that are lost, that come in thousands,
+the system says (listening.py) is only a hint that something happened; what it was is seen by
+looking there again, without opening a file. So messages that are lost, that come in thousands,
 or that are about anything but photos, do no harm. Folders on other computers' drives, and those
 that the system will not listen to, are looked through every so often.
 """
@@ -14,7 +14,6 @@ import enum
 import logging
 import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -23,24 +22,26 @@ from pathlib import Path
 from typing import Self
 
 from mmsearch_desktop.domain import FolderProblem
-from mmsearch_desktop.library.network_drives import is_on_network
+from mmsearch_desktop.library.listening import (
+    HEARS_ONE_FOLDER,
+    STEP_MS,
+    Hints,
+    Listen,
+    deaf_in_words,
+    listen_to_system,
+)
+from mmsearch_desktop.library.network_drives import drives_below, is_on_network
 
 _log = logging.getLogger("mmsearch.watch")
 
-_STEP_MS = 200  # how soon a hint is passed on, and how soon a thread ends
-_GATHER_MS = 600
 _LIFE_SIGN_SECONDS = 2.0  # how often it is looked whether a folder is still the same one
 _SHARE = 50  # looking through a folder regularly takes at most this part of the time
 _SHARE_WHILE_RESTLESS = 10
-_FEW = 50  # folders are looked at one by one; where more were touched, all are
+_FEW = 50  # folders, or half of all, are looked at one by one; where more were touched, all are
 _JOIN_SECONDS = 2.0
-_SIGNS_OF_LIMIT = ("watch limit", "os error 24", "os error 28", "Too many open files")
 
-# There the system listens to single folders; one that is hidden, or leads to the whole disk by a
-# link, is then spared. The limit on how many there may be is shared with all programs.
-_HEARS_ONE_FOLDER = sys.platform.startswith("linux")
-
-_Identity = tuple[int, int]  # device and number of a folder
+# device and number of a folder, and the drives below it
+_Identity = tuple[int, int, frozenset[tuple[str, bytes]]]
 
 
 class Attention(enum.StrEnum):
@@ -73,11 +74,6 @@ class Pace:
     network: float = 30.0  # the same on drives of other computers
     longest_pause: float = 600.0
     away: float = 3.0  # between two looks for a folder that is not there
-
-
-# From folders to what was touched, over and over; nothing where nothing was. The system takes note
-# from before the first item on. OSError: it will not, and says why.
-Listen = Callable[[Sequence[Path], threading.Event], Generator[Collection[str], None, None]]
 
 
 class FolderWatch:
@@ -161,29 +157,6 @@ class FolderWatch:
         self.join()
 
 
-def listen_to_system(
-    folders: Sequence[Path], stopping: threading.Event
-) -> Generator[Collection[str], None, None]:
-    """Listens to the system's own messages; on Linux to each folder, elsewhere to all below too."""
-    from watchfiles import watch
-
-    messages = watch(
-        *folders,
-        watch_filter=None,
-        debounce=_GATHER_MS,
-        step=_STEP_MS,
-        stop_event=stopping,
-        rust_timeout=_STEP_MS,
-        yield_on_timeout=True,
-        raise_interrupt=False,
-        force_polling=False,
-        recursive=not _HEARS_ONE_FOLDER,
-    )
-    with contextlib.closing(messages):
-        for changes in messages:
-            yield {path for _, path in changes}
-
-
 @dataclass(frozen=True, slots=True)
 class _Word:
     """What a watcher's thread says."""
@@ -251,10 +224,12 @@ class _Watcher(threading.Thread):
         self._is_deaf = False
         self._states: dict[Path, int] = {}  # as last seen
         self._told: dict[Path, int] | None = None  # as last told
-        self._looked_at = self._look_took = 0.0  # at all of it
+        self._look_took = 0.0  # at all of it
         self._heard_at = self._alive_at = 0.0
         self._restless_since: float | None = None  # something may have happened that is not told
+        self._changed_over_at = self._change_over_took = 0.0  # to listening to more folders
         self._touched: set[str] = set()  # since it was last looked at
+        self._replaced: set[Path] = set()  # those in the place of which others may have come
 
     def run(self) -> None:
         with contextlib.suppress(_Ended):
@@ -281,7 +256,8 @@ class _Watcher(threading.Thread):
 
     def _listen(self) -> None:
         identity, folders = _identity(self._root), self._to_be_listened_to()
-        with contextlib.closing(self._ways.listen(folders, self.stopping)) as hints:
+        hints = self._ways.listen(folders, self.stopping)
+        try:
             if not self._has_begun(hints):
                 return
             self._look()  # for what came before it was listened to
@@ -292,13 +268,35 @@ class _Watcher(threading.Thread):
                 self._tell()
             elif self._states != self._told:
                 self._stir()
-            try:
-                self._follow(hints, folders, identity)
-            except RuntimeError as error:  # such as names that are no text
-                _log.info("listening to %s begins anew: %s", self._root, error)
-                self._stir()
+            while self._follow(hints, folders, identity):
+                before, known, folders = hints, folders, self._to_be_listened_to()
+                hints = self._ways.listen(folders, self.stopping)
+                self._change_over(before, hints, set(folders).difference(known))
+        except RuntimeError as error:  # such as names that are no text, and the system's limits
+            _log.info("listening to %s begins anew: %s", self._root, error)
+            self._stir()
+        finally:
+            hints.close()
 
-    def _has_begun(self, hints: Iterator[Collection[str]]) -> bool:
+    def _change_over(
+        self, before: Generator[Hints, None, None], hints: Iterator[Hints], new: Collection[Path]
+    ) -> None:
+        """Nothing is missed: it is listened to the old ones until it is to all.
+
+        RuntimeError where it has to begin anew.
+        """
+        began = time.monotonic()
+        with contextlib.closing(before):
+            try:
+                next(hints, None)
+                self._note(next(before, {}))
+                self._states = self._states | self._seen_in(new)
+            except (OSError, FolderProblem, UnicodeEncodeError) as error:
+                raise RuntimeError(str(error)) from error
+        self._changed_over_at = time.monotonic()
+        self._change_over_took = self._changed_over_at - began
+
+    def _has_begun(self, hints: Iterator[Hints]) -> bool:
         """False: it is not possible, or not this time."""
         try:
             next(hints)
@@ -306,37 +304,40 @@ class _Watcher(threading.Thread):
             raise _Ended from None
         except FileNotFoundError:  # one of the folders has just gone
             self._states = {}
-            self._wait(_STEP_MS / 1000)
+            self._wait(STEP_MS / 1000)
         except (OSError, RuntimeError, UnicodeEncodeError) as error:
             _log.info("the system does not listen to %s: %s", self._root, error)
             self._is_deaf = True
-            self._ways.voice.say_once(_deaf_in_words(self._root, error))
+            self._ways.voice.say_once(deaf_in_words(self._root, error))
         else:
             return True
         return False
 
-    def _follow(
-        self, hints: Iterator[Collection[str]], folders: Sequence[Path], identity: _Identity
-    ) -> None:
-        """Until the folders to be listened to are others."""
-        for paths in hints:
-            self._note(paths)
+    def _follow(self, hints: Iterator[Hints], folders: Sequence[Path], identity: _Identity) -> bool:
+        """Until the folders to be listened to are others (True), or it has to begin anew."""
+        for touched in hints:
+            self._note(touched)
             if self._restless_since is None:
                 if not self._is_still(identity):
-                    return
-            elif self._is_time() or self._has_new_folder(paths):
-                is_unheard = self._may_be_unheard()
+                    return False
+            elif self._is_time() or self._has_new_folder(touched):
+                replaced, self._replaced = self._replaced, set()
                 self._look_where_touched()
-                if is_unheard or self._to_be_listened_to() != folders:
-                    return
+                if not replaced.isdisjoint(self._states):
+                    return False
+                if self._to_be_listened_to() != folders:
+                    return True
                 if self._is_time():
                     self._tell()
         raise _Ended
 
-    def _note(self, paths: Collection[str]) -> None:
-        touched = [path for path in paths if not self._is_own(path)]
+    def _note(self, hints: Hints) -> None:
+        touched = [path for path in hints if not self._is_own(path)]
         if touched:
             self._touched.update(touched)
+            if HEARS_ONE_FOLDER:
+                came_or_went = {Path(path) for path in touched if hints[path]}
+                self._replaced |= came_or_went & self._states.keys()
             self._stir()
 
     def _stir(self) -> None:
@@ -359,17 +360,13 @@ class _Watcher(threading.Thread):
 
     def _has_new_folder(self, paths: Collection[str]) -> bool:
         """It is listened to soon, so that the end of a long copy into it is noticed."""
-        waited = time.monotonic() - self._looked_at
-        return waited >= _SHARE_WHILE_RESTLESS * self._look_took and any(
+        waited = time.monotonic() - self._changed_over_at
+        return waited >= _SHARE_WHILE_RESTLESS * self._change_over_took and any(
             Path(path) not in self._states and Path(path).is_dir() for path in paths
         )
 
-    def _may_be_unheard(self) -> bool:
-        """Whether a folder came in the place of one that was listened to."""
-        return _HEARS_ONE_FOLDER and any(Path(path) in self._states for path in self._touched)
-
     def _to_be_listened_to(self) -> Sequence[Path]:
-        if _HEARS_ONE_FOLDER:
+        if HEARS_ONE_FOLDER:
             return sorted(self._states)
         links = sorted(path for path in self._states if path.is_symlink())
         return [self._root, *(path for path in links if path != self._root)]
@@ -378,13 +375,23 @@ class _Watcher(threading.Thread):
         """At the folders touched, and those new in them; at all where that is not all there is."""
         touched, self._touched = {Path(path) for path in self._touched}, set()
         folders = {path.parent for path in touched} | (touched & self._states.keys())
-        if len(folders) > _FEW or not folders <= self._states.keys():
+        if len(folders) > max(_FEW, len(self._states) // 2) or not folders <= self._states.keys():
             self._look()
             return
+        self._leave_out({path for path in folders if not path.is_dir()})
         try:
-            self._states = self._states | self._seen_in(folders)
+            self._states = self._states | self._seen_in(folders & self._states.keys())
         except (OSError, FolderProblem):  # some have gone
             self._look()
+
+    def _leave_out(self, gone: set[Path]) -> None:
+        """These folders and those below. Not where links may lead to what lay in them as well."""
+        if gone and not any(path.is_symlink() for path in self._states):
+            self._states = {
+                path: state
+                for path, state in self._states.items()
+                if path not in gone and gone.isdisjoint(path.parents)
+            }
 
     def _seen_in(self, folders: Collection[Path]) -> dict[Path, int]:
         from mmsearch_desktop.library.scan import folder_state, folder_states
@@ -426,11 +433,11 @@ class _Watcher(threading.Thread):
         from mmsearch_desktop.library.scan import folder_states  # a window can show before that
 
         self._touched.clear()
+        self._replaced.clear()
         began = time.monotonic()
         states = folder_states(self._root)
         self._states = {path: state for path, state in states.items() if not self._is_own(path)}
-        self._looked_at = time.monotonic()
-        self._look_took = self._looked_at - began
+        self._look_took = time.monotonic() - began
 
     def _is_own(self, path: str | Path) -> bool:
         return f"{path}{os.sep}".startswith(self._ways.own)
@@ -461,20 +468,9 @@ def _both(one: frozenset[Path] | None, other: frozenset[Path] | None) -> frozens
 
 def _identity(folder: Path) -> _Identity:
     status = folder.stat()
-    return status.st_dev, status.st_ino
+    return status.st_dev, status.st_ino, drives_below(folder)
 
 
 def _start_of(own: Path | None) -> tuple[str, ...]:
     """How paths below this program's own folder begin, by either of its names."""
     return () if own is None else (f"{own}{os.sep}", f"{os.path.realpath(own)}{os.sep}")
-
-
-def _deaf_in_words(root: Path, error: Exception) -> str:
-    later = f"New photos in {root} are noticed a little later: it is looked through regularly."
-    if any(sign in str(error) for sign in _SIGNS_OF_LIMIT):
-        return (
-            f"The system tells of changes in a limited number of folders, and that is reached."
-            f" {later} Close other programs that watch files, or raise the system's limits"
-            f" fs.inotify.max_user_watches and max_user_instances."
-        )
-    return f"The system does not tell of changes in {root} ({error}). {later}"

@@ -60,6 +60,10 @@ def checked(query: Query) -> Query:
         raise QueryProblem(
             f"{query.limit} hits cannot be shown. Ask for a number from 1 to {LIMIT_MOST:,}."
         )
+    if query.since is not None and query.until is not None and query.until < query.since:
+        raise QueryProblem(
+            f"No day is {query.since} or later and {query.until} or earlier. Swap the two."
+        )
     folder = None if query.folder is None else Path(os.path.realpath(query.folder))
     return dataclasses.replace(query, words=words, folder=folder)
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmsearch_desktop.domain import (
     Embedder,
-    Folder,
     Hit,
     Mode,
     Photo,
@@ -19,9 +17,13 @@ from mmsearch_desktop.domain import (
     Results,
     Similarities,
 )
+from mmsearch_desktop.library.scope import Scope
+from mmsearch_desktop.search.days import in_words
 from mmsearch_desktop.search.query import checked, decoded
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from mmsearch_desktop.library.catalogue import Catalogue
@@ -48,7 +50,7 @@ class QueryVectors:
 class _Found:
     content_id: int
     score: float
-    photos: tuple[Photo, ...]  # at least one; those in the folder asked for come first
+    photos: tuple[Photo, ...]  # at least one; those that were asked for come first
 
 
 def retrieve(query: Query, *, library: Library, index: VectorIndex, embedder: Embedder) -> Results:
@@ -117,12 +119,13 @@ def _nearest(
     Those on drives that are away take no places: where they did, the index is asked once more for
     those at hand alone, which costs their ids.
     """
-    among = None if query.folder is None else catalogue.content_ids(query.folder)
+    scope = Scope.of(query)
+    among = None if scope.is_all else catalogue.content_ids(scope)
     wanted = query.limit + _SURPLUS
     neighbours = index.search(vector, wanted, among=among)
     found = _showable(neighbours, query, catalogue, own)
     if len(found) < query.limit and len(neighbours) == wanted:
-        at_hand = catalogue.content_ids(query.folder)
+        at_hand = catalogue.content_ids(scope)
         found = _showable(index.search(vector, wanted, among=at_hand), query, catalogue, own)
     return found[: query.limit]
 
@@ -130,23 +133,19 @@ def _nearest(
 def _showable(
     neighbours: Sequence[tuple[int, float]], query: Query, catalogue: Catalogue, own: int | None
 ) -> list[_Found]:
-    photos = catalogue.photos_of([content_id for content_id, _ in neighbours])
+    photos, scope = catalogue.photos_of([id_ for id_, _ in neighbours]), Scope.of(query)
     found = []
     for content_id, score in neighbours:
         if content_id == own:
             continue
-        ordered = _shown_first(photos.get(content_id, ()), query.folder)
-        if ordered and _lies_in(ordered[0], query.folder):
+        ordered = _shown_first(photos.get(content_id, ()), scope)
+        if ordered and scope.holds(ordered[0]):
             found.append(_Found(content_id, score, ordered))
     return found
 
 
-def _shown_first(photos: Sequence[Photo], folder: Path | None) -> tuple[Photo, ...]:
-    return tuple(sorted(photos, key=lambda photo: (not _lies_in(photo, folder), photo.path)))
-
-
-def _lies_in(photo: Photo, folder: Path | None) -> bool:
-    return folder is None or photo.path.is_relative_to(folder)
+def _shown_first(photos: Sequence[Photo], scope: Scope) -> tuple[Photo, ...]:
+    return tuple(sorted(photos, key=lambda photo: (not scope.holds(photo), photo.path)))
 
 
 def _hit(rank: int, found: _Found, vectors: QueryVectors, stored: Mapping[int, Vector]) -> Hit:
@@ -177,19 +176,20 @@ def _notices(
     own: int | None,
     found: Sequence[_Found],
 ) -> Iterator[str]:
+    scope = Scope.of(query)
     folders = [folder for folder in catalogue.folders() if folder.photos]
-    away = [str(one.path) for one in folders if not one.connected and _is_asked(one, query)]
+    away = [str(place) for one in folders for place in one.places_away if _is_asked(place, query)]
     if away:
         yield f"Not searched, since the drive is not connected: {', '.join(away)}."
     elif not folders:
         yield EMPTY_LIBRARY
-    elif query.folder is not None and not found and catalogue.photo_count(query.folder) == 0:
-        yield f"No photos of the library lie in {query.folder}."
+    elif not found and not scope.is_all:
+        yield from _nothing_there(scope, catalogue)
     together = query.picture is not None and query.mode is Mode.COMPOSED
     cut = embedder.cut_notice(query.words, with_picture=together)
     if cut is not None:
         yield cut
-    waiting = catalogue.waiting_count(embedder.space, query.folder)
+    waiting = catalogue.waiting_count(embedder.space, scope)
     if waiting:
         yield (
             f"{_photos(waiting)} cannot be found with this model yet; index their folder to have"
@@ -199,15 +199,26 @@ def _notices(
         yield from _left_out(own, query, catalogue)
 
 
-def _is_asked(folder: Folder, query: Query) -> bool:
+def _nothing_there(scope: Scope, catalogue: Catalogue) -> Iterator[str]:
+    """That no photo was asked for, if that is so: by the folder, or by the days."""
+    if catalogue.photo_count(scope):
+        return
+    place = "" if scope.folder is None else f" in {scope.folder}"
+    if scope.folder is not None and catalogue.photo_count(Scope(scope.folder)) == 0:
+        yield f"No photos of the library lie{place}."
+    else:
+        yield f"No photos of the library{place} are {in_words(scope.since, scope.until)}."
+
+
+def _is_asked(place: Path, query: Query) -> bool:
     """Whether the query is about photos of this folder too."""
     scope = query.folder
-    return scope is None or folder.path.is_relative_to(scope) or scope.is_relative_to(folder.path)
+    return scope is None or place.is_relative_to(scope) or scope.is_relative_to(place)
 
 
 def _left_out(own: int, query: Query, catalogue: Catalogue) -> Iterator[str]:
     photos = catalogue.photos_of([own]).get(own, ())
-    copies = sum(_lies_in(photo, query.folder) for photo in photos)
+    copies = sum(map(Scope.of(query).holds, photos))
     if copies == 1:
         yield "The query picture itself is left out."
     elif copies:

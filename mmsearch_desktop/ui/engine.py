@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mmsearch_desktop.library.judgements import Judgements
+    from mmsearch_desktop.library.milvus_server import ServerFacts
+    from mmsearch_desktop.library.server_address import Server
     from mmsearch_desktop.library.spaces import KeptSpace
     from mmsearch_desktop.library.stores import Library
     from mmsearch_desktop.library.vectors import VectorIndex
@@ -79,6 +81,9 @@ class Services:
     judge_outlook: Callable[[str], Outlook]
     opening_judge: Callable[[str], Generator[int, None, Judge]]  # yields the bytes read so far
     judge: Callable[[JudgingOrder, Judge, Judgements], Iterator[Hit]]  # as `rerank`
+    look_at_server: Callable[[Server, Path], ServerFacts]  # ServerGone, LibraryProblem
+    move_index: Callable[[Library, Server | None], Iterator[Progress]]  # as `Library.moving`
+    leave_server: Callable[[Library, Server], int]
 
 
 def standard_services(models_folder: Path) -> Services:
@@ -101,6 +106,9 @@ def standard_services(models_folder: Path) -> Services:
         judge_outlook=partial(_judge_outlook, models_folder),
         opening_judge=partial(_opening_judge, models_folder),
         judge=_judge,
+        look_at_server=_look_at_server,
+        move_index=_move_index,
+        leave_server=_leave_server,
     )
 
 
@@ -220,6 +228,20 @@ def _judge(order: JudgingOrder, judge: Judge, cache: Judgements) -> Iterator[Hit
     )
 
 
+def _look_at_server(server: Server, library: Path) -> ServerFacts:
+    from mmsearch_desktop.library import milvus_server
+
+    return milvus_server.look_at(server, library)
+
+
+def _move_index(library: Library, target: Server | None) -> Iterator[Progress]:
+    return library.moving(target)
+
+
+def _leave_server(library: Library, server: Server) -> int:
+    return library.leave_server(server)
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
     """All that indexing and searching need, open."""
@@ -251,6 +273,8 @@ class Engine(QObject):
         self.indexing = Worker("indexing")
         self.models = Worker("models")
         self.judging = Worker("judging")
+        self.server = Worker("server")  # of its own: one that is gone is waited for
+        self.place: Callable[[], Server | None] = lambda: None  # of the vectors; on a worker
         self._library: Library | None = None
         self._preparation: Task | None = None
 
@@ -276,7 +300,7 @@ class Engine(QObject):
         if self._preparation is not None:
             self._preparation.cancel()
         self._preparation = self.searching.run(
-            lambda: opened(self.services, library, choice),
+            lambda: opened(self.services, library, choice, self.place),
             on_item=self._prepared,
             on_done=lambda: None,
             on_error=self.not_ready.emit,
@@ -291,7 +315,7 @@ class Engine(QObject):
     def close(self) -> None:
         """End all work, then close the stores. The caller has cancelled its tasks."""
         for worker in (
-            self.judging, self.indexing, self.searching, self.models, self.housekeeping
+            self.server, self.judging, self.indexing, self.searching, self.models, self.housekeeping
         ):  # fmt: skip
             worker.close()
         if self._library is not None:
@@ -309,10 +333,23 @@ class Engine(QObject):
             self.ready.emit(item)
 
 
-def opened(services: Services, library: Library, choice: str) -> Iterator[Progress | Ready | None]:
-    """In steps (None: go on), so that a window closed meanwhile need not wait for all of it."""
+def opened(
+    services: Services,
+    library: Library,
+    choice: str,
+    place: Callable[[], Server | None] | None = None,
+) -> Iterator[Progress | Ready | None]:
+    """In steps (None: go on), so that a window closed meanwhile need not wait for all of it.
+
+    `place`: of the vectors; None: as before. A server that is gone costs no opening of a model.
+    """
     from mmsearch_desktop.library import spaces
 
+    if place is not None:
+        library.server = place()
+        if library.server is not None:
+            services.look_at_server(library.server, library.folder)
+            yield None
     if _may_be_there(services, choice):
         services.device_name()  # imports torch
         yield None

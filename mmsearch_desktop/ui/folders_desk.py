@@ -14,8 +14,9 @@ from mmsearch_desktop.domain import (
     ModelProblem,
     NoSpace,
     Progress,
+    ServerGone,
 )
-from mmsearch_desktop.ui import wording
+from mmsearch_desktop.ui import server_wording, wording
 from mmsearch_desktop.ui.indexing import Indexing, IndexingState, Within
 from mmsearch_desktop.ui.library_facts import FactsReader, LibraryFacts
 from mmsearch_desktop.ui.problems_dialog import ProblemsDialog
@@ -266,6 +267,9 @@ class FoldersDesk(QObject):
             self.indexing.hold(wording.disk_full(0), folder)
             self.space.start(self._library)  # it goes on by itself
             return
+        if isinstance(error, ServerGone):
+            self.indexing.hold(server_wording.GONE_HELD, folder)  # likewise
+            return
         action, remedy = "Try again", self._adding(folder)
         if isinstance(error, LibraryProblem | ModelProblem):
             # the next folder would fail as well; nothing is lost by waiting
@@ -285,8 +289,9 @@ class FoldersDesk(QObject):
         before, self.facts = self.facts, facts
         if before.away != facts.away and before.folders:
             self.photos_went.emit()  # or came: with their drive
+            back = before.away - facts.away
             for folder in facts.folders:
-                if folder.id in before.away - facts.away:
+                if not back.isdisjoint(place.id for place in folder.places):
                     self.indexing.add(folder.path)  # it may have changed meanwhile
         self._parts.panel.show_folders(facts.folders, facts.photos)
         self._parts.status.show_problem_count(len(facts.problems))

@@ -25,8 +25,10 @@ class LibraryFacts:
 
     @property
     def away(self) -> frozenset[int]:
-        """The folders whose drives are not there."""
-        return frozenset(folder.id for folder in self.folders if not folder.connected)
+        """The folders whose drives are not there, and the drives below folders that are not."""
+        return frozenset(
+            place.id for folder in self.folders for place in folder.places if not place.connected
+        )
 
 
 class FactsReader(QObject):
@@ -109,4 +111,4 @@ def _facts(catalogue: Catalogue) -> LibraryFacts:
 def _with_new_place(folder: Folder, catalogue: Catalogue) -> Folder:
     if folder.connected or not folder.photos:
         return folder
-    return dataclasses.replace(folder, moved_to=catalogue.moved_to(folder.id))
+    return dataclasses.replace(folder, moved_to=catalogue.folder_table.moved_to(folder.id))

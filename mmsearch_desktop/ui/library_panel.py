@@ -72,7 +72,7 @@ class LibraryPanel(QFrame):
         """How many photos the chosen scope has."""
         item = self.scopes.currentItem()
         folder: Folder | None = item.data(_FOLDER_ROLE) if item else None
-        return folder.photos if folder else self._total
+        return _at_hand(folder) if folder else self._total
 
     def show_folders(self, folders: Sequence[Folder], total: int) -> None:
         """Renew the list; what was chosen stays chosen, or all photos where it is gone."""
@@ -199,8 +199,8 @@ def _fill(item: QListWidgetItem, folder: Folder | None, total: int) -> None:
     if folder is None:
         _show(item, "All photos", f"{total:,}", "photos")
     elif folder.connected:
-        _show(item, _name_of(folder), f"{folder.photos:,}", "folder")
-        item.setToolTip(as_tip(str(folder.path)))
+        _show(item, _name_of(folder), f"{_at_hand(folder):,}", "folder")
+        item.setToolTip(as_tip("\n".join([str(folder.path), *_drives_away(folder)])))
     elif folder.moved_to is not None:
         _show(item, _name_of(folder), "moved", "folder-away")
         now = f"All its {folder.photos:,} photos are in {folder.moved_to} now."
@@ -210,6 +210,17 @@ def _fill(item: QListWidgetItem, folder: Folder | None, total: int) -> None:
         kept = f"Not connected. Its {folder.photos:,} photos are kept."
         item.setToolTip(as_tip(f"{folder.path}\n{kept}"))
     item.setData(_FOLDER_ROLE, folder)
+
+
+def _at_hand(folder: Folder) -> int:
+    return folder.photos - sum(drive.photos for drive in folder.drives_away)
+
+
+def _drives_away(folder: Folder) -> list[str]:
+    return [
+        f"{drive.path} is not connected. Its {drive.photos:,} photos are kept."
+        for drive in folder.drives_away
+    ]
 
 
 def _name_of(folder: Folder) -> str:

@@ -26,6 +26,7 @@ from mmsearch_desktop.ui.photo_actions import PhotoActions
 from mmsearch_desktop.ui.pictures_in import Given, Received, read
 from mmsearch_desktop.ui.sample_desk import SampleDesk
 from mmsearch_desktop.ui.search_desk import SearchDesk
+from mmsearch_desktop.ui.server_desk import ServerDesk
 from mmsearch_desktop.ui.settings_dialog import SettingsDialog
 from mmsearch_desktop.ui.spaces_desk import SpacesDesk
 from mmsearch_desktop.ui.switching_desk import SwitchingDesk
@@ -71,9 +72,8 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._engine, self._preferences, self._appearance = engine, preferences, appearance
         self._loader: ThumbnailLoader | None = None
-        self._is_ready = False
+        self._is_ready = self._model_missing = False
         self._models_shown = False  # asked for, or needed
-        self._model_missing = False
         self._library_in_trouble = False
         self._panel_wanted: bool | None = None  # None: as the width allows
         settings = preferences.settings
@@ -92,22 +92,27 @@ class MainWindow(QMainWindow):
         self.spaces = SpacesDesk(self.parts, engine, self.switching, self)
         self.samples = SampleDesk(
             samples, self.parts, engine, preferences,
-            folders=self.folders, search=self.search, models=self.models,
+            folders=self.folders, search=self.search, models=self.models, switching=self.switching,
         )  # fmt: skip
         self.photo_actions = PhotoActions(engine.housekeeping, desktop)
         self.watching = WatchingDesk(self.parts, self.folders, on=settings.watch_folders)
         self.drops = Drops(self, self.parts)
         self._put_together()
+        self.server = ServerDesk(
+            self.parts, engine, preferences,
+            folders=self.folders, search=self.search, switching=self.switching,
+        )  # fmt: skip
+        self.server.prepare_wanted.connect(self._prepare_again)
         for folder in folders:
             self.folders.add(folder)
         self._restore_geometry(settings)
         self._renew_page()
-        self.parts.query_bar.words.setFocus()
 
     # -- starting, and another model -------------------------------------------------------
 
     def start(self) -> None:
         """Open the library, then the model. Returns at once."""
+        self.parts.query_bar.words.setFocus()
         self.models.renew()
         self._open_library()
 
@@ -271,6 +276,7 @@ class MainWindow(QMainWindow):
             self._preferences.effective, embedders, self, judges=judges, judging_note=note
         )
         dialog.chosen.connect(self.apply_settings)
+        self.server.attend(dialog)
         dialog.open()
 
     def apply_settings(self, chosen: Settings) -> None:
@@ -332,6 +338,7 @@ class MainWindow(QMainWindow):
             Entry("To the &words", bar.focus_words, "Ctrl+L", also="Ctrl+F"),
             Entry("With a picture &file…", self._choose_picture, "Ctrl+Shift+O"),
             Entry("&Paste", bar.words.paste_anything, "Ctrl+V"),
+            Entry("&Days of the photos", bar.days.open_menu, "Ctrl+D"),
             Entry("&Clear", bar.clear, "Ctrl+Shift+Backspace"),
             Entry(),
             *judging_connections.entries(self.judging),
@@ -370,8 +377,8 @@ class MainWindow(QMainWindow):
 
     def _connect_desks(self) -> None:
         engine, folders, models = self._engine, self.folders, self.models
-        self.samples.model_chosen.connect(self._prepare_again)
         self.samples.models_wanted.connect(self.show_models)
+        self.samples.photos_wanted.connect(self._leave_models_if_ready)
         self.samples.failed.connect(self.report)
         status, messages = self.parts.status, self.parts.messages
         engine.library_opened.connect(self._library_opened)
@@ -452,6 +459,7 @@ class MainWindow(QMainWindow):
         self._keep_geometry()
         self.hide()
         self.models.fetching.cancel()
+        self.server.close()
         self.judging.close()
         self.details.close()
         self.search.close()

@@ -48,6 +48,11 @@ class MessageBar(QFrame):
         """Show a problem, with a button for its remedy where there is one."""
         self._show(text, "problem", action, act)
 
+    def take_back(self, text: str) -> None:
+        """It holds no more; another message stays."""
+        if self.text.text() == shown(text):
+            self.hide()
+
     def _show(self, text: str, picture: str, action: str, act: Callable[[], None] | None) -> None:
         self._act = act
         set_picture(self._picture, picture, 18)

@@ -1,6 +1,8 @@
-"""What is searched for: words, a picture shown as a chip, and how the two are combined."""
+"""What is searched for: words, a picture shown as a chip, how the two are combined, and days."""
 
 from __future__ import annotations
+
+import itertools
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -28,14 +30,16 @@ from PySide6.QtWidgets import (
 )
 
 from mmsearch_desktop.domain import Mode, Query
+from mmsearch_desktop.ui.days_chooser import DaysChooser
 from mmsearch_desktop.ui.pictures_in import ShownPicture, take
 from mmsearch_desktop.ui.theme import plain_label, restyle, set_icon, set_picture, styled
 from mmsearch_desktop.ui.wording import as_tip, shown
 
 TYPING_PAUSE_MS = 350
 _CHIP_PIXELS = 32
-_NARROW_PIXELS = 720  # below: the chip shows its picture without the name
+_NARROW_PIXELS = 720  # below: the chip without its name, and days that are chosen on a line below
 _NARROWEST_PIXELS = 540  # below: the mode goes on a line of its own
+_DAYS_COLUMN, _MODE_COLUMN = 2, 3
 _MODES = {
     Mode.COMPOSED: ("Together", "The model reads the words and the picture as one question"),
     Mode.SUM: ("Sum of both", "Matches the words and matches the picture, added up"),
@@ -45,7 +49,7 @@ _MODES = {
 
 
 class QueryBar(QFrame):
-    """Edits the words, picture and mode of a `Query`; folder and limit are not its business."""
+    """Edits words, picture, mode and days of a `Query`; folder and limit are not its business."""
 
     asked = Signal(object)  # Query, to be searched now; one without words and picture: browse
     given = Signal(object)  # Given: pasted content that is not plain words
@@ -70,7 +74,10 @@ class QueryBar(QFrame):
         """What the controls say now."""
         picture = None if self._picture is None else self._picture.picture
         mode = Mode(self.mode_chooser.currentData())
-        return Query(words=self.words.text().strip(), picture=picture, mode=mode)
+        since, until = self.days.days
+        return Query(
+            words=self.words.text().strip(), picture=picture, mode=mode, since=since, until=until
+        )
 
     def set_picture(self, picture: ShownPicture | None) -> None:
         """Show a picture as the chip, or none, and ask at once."""
@@ -85,12 +92,18 @@ class QueryBar(QFrame):
         self._ask()
 
     def set_query(self, words: str, picture: ShownPicture | None, mode: Mode) -> None:
-        """Show all of a question at once, and ask it once."""
+        """Show all of a question at once, among photos of any time, and ask it once."""
+        before = self.days.blockSignals(True)  # noqa: FBT003 Qt's own call
+        self.days.clear()
+        self.days.blockSignals(before)
         self.words.setText(words)
         self.mode_chooser.setCurrentIndex(self.mode_chooser.findData(mode))
         self.set_picture(picture)
 
     def clear(self) -> None:
+        """Words and picture; where there are none, the days."""
+        if not self.words.text() and self._picture is None:
+            self.days.clear()
         self.words.clear()
         self.set_picture(None)
         self.words.setFocus()
@@ -124,11 +137,16 @@ class QueryBar(QFrame):
         else:
             self._ask_if_changed()
 
+    def _days_chosen(self) -> None:
+        self._show_parts()
+        self._ask_if_changed()
+
     def _show_parts(self) -> None:
         has_words, has_picture = bool(self.words.text()), self._picture is not None
         self.chip.setVisible(has_picture)
         self.clear_button.setVisible(has_words or has_picture)
         self.mode_chooser.setVisible(bool(self.words.text().strip()) and has_picture)
+        self._fit(self.width())
         hint = "Add words to the picture" if has_picture else "Search by words, or drop a picture"
         self.words.setPlaceholderText(hint)
 
@@ -140,9 +158,19 @@ class QueryBar(QFrame):
         """The words keep enough room to be read, whatever else is shown."""
         self.chip.name.setVisible(width >= _NARROW_PIXELS)
         self._magnifier.setVisible(width >= _NARROWEST_PIXELS)
-        row, column = (0, 2) if width >= _NARROWEST_PIXELS else (1, 1)
-        place = Qt.AlignmentFlag.AlignLeft if row else Qt.AlignmentFlag(0)
-        self._outer.addWidget(self.mode_chooser, row, column, place)  # moves it if it is elsewhere
+        self.days.set_narrow(narrow=width < _NARROW_PIXELS)
+        is_narrowest = width < _NARROWEST_PIXELS
+        crowded = is_narrowest and self._picture is not None
+        below = width < _NARROW_PIXELS and (crowded or not self.days.is_any)
+        self._place(self.days, _DAYS_COLUMN, below=below)
+        self._place(self.mode_chooser, _MODE_COLUMN, below=is_narrowest)
+
+    def _place(self, control: QWidget, column: int, *, below: bool) -> None:
+        """Beside the field, or on the line below it; moves it if it is elsewhere."""
+        if below:
+            self._below.insertWidget(0 if control is self.days else 1, control)
+        else:
+            self._outer.addWidget(control, 0, column)
 
     def _build(self) -> None:
         self.sidebar_button = _tool("menu", "Show or hide the folders")
@@ -153,6 +181,7 @@ class QueryBar(QFrame):
         self.clear_button = _tool("close", "Clear the search (Esc)")
         self.file_button = _tool("picture", "Search with a picture file…")
         self.mode_chooser = _mode_chooser()
+        self.days = DaysChooser(parent=self)
         self._magnifier = QLabel()
         set_picture(self._magnifier, "search", 18)
         inner = QHBoxLayout(self.field)
@@ -166,9 +195,14 @@ class QueryBar(QFrame):
         self._outer.setSpacing(8)
         self._outer.addWidget(self.sidebar_button, 0, 0)
         self._outer.addWidget(self.field, 0, 1)
-        self._outer.addWidget(self.details_button, 0, 3)
+        self._outer.addWidget(self.details_button, 0, _MODE_COLUMN + 1)
         self._outer.setColumnStretch(1, 1)
-        self.setTabOrder(self.words, self.chip.remove_button)
+        self._below = QHBoxLayout()
+        self._below.addStretch(1)
+        self._outer.addLayout(self._below, 1, 1, 1, -1)
+        order = (self.words, self.chip.remove_button, self.clear_button, self.file_button)
+        for before, after in itertools.pairwise((*order, self.days.button, self.days.clear_button)):
+            self.setTabOrder(before, after)
 
     def _connect(self) -> None:
         self._pause.timeout.connect(self._ask_if_changed)
@@ -184,6 +218,7 @@ class QueryBar(QFrame):
         self.sidebar_button.clicked.connect(self.sidebar_toggled)
         self.details_button.clicked.connect(self.details_toggled)
         self.mode_chooser.currentIndexChanged.connect(self._ask_if_changed)
+        self.days.changed.connect(self._days_chosen)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -304,12 +304,11 @@ def one_line(text: str) -> str:
 
 
 def facts(photo: Photo, copies: Sequence[Path] = ()) -> str:
-    """Several plain lines: name, folder, sizes and format, when it was taken, copies."""
+    """Several plain lines: name, folder, sizes and format, when it is of, copies."""
     lines = [one_line(photo.path.name), one_line(str(photo.path.parent))]
     size = QLocale().formattedDataSize(photo.size_bytes, 1, QLocale.DataSizeFormat.DataSizeSIFormat)
     lines.append(f"{photo.width} × {photo.height} pixels · {size} · {photo.format}")
-    if photo.taken is not None:
-        lines.append(f"Taken {_date(photo.taken)}")
+    lines.append(_when(photo))
     lines += [f"Copy: {one_line(str(path))}" for path in copies[:_COPIES_NAMED]]
     if len(copies) > _COPIES_NAMED:
         lines.append(f"and {len(copies) - _COPIES_NAMED} more copies")
@@ -367,6 +366,17 @@ _ANSWERS: dict[int, Callable[[Hit | Photo], Any]] = {
     PATH_ROLE: lambda entry: photo_of(entry).path,
     SCORE_ROLE: lambda entry: entry.score if isinstance(entry, Hit) else None,
 }
+
+
+def _when(photo: Photo) -> str:
+    """What days and order go by."""
+    if photo.taken is not None:
+        return f"Taken {_date(photo.taken)}"
+    try:
+        changed = datetime.fromtimestamp(photo.modified_ns // 10**9).astimezone()
+    except (OverflowError, OSError, ValueError):  # longer ago than the system's clock knows
+        return "No date taken"
+    return f"File changed {_date(changed)}; no date taken"
 
 
 def _date(taken: datetime) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mmsearch_desktop.ui.models_desk import ModelsDesk
     from mmsearch_desktop.ui.preferences import Preferences
     from mmsearch_desktop.ui.search_desk import SearchDesk
+    from mmsearch_desktop.ui.switching_desk import SwitchingDesk
     from mmsearch_desktop.ui.window_parts import WindowParts
 
 _REAL = Settings().embedder  # what is fetched for the person's own photos
@@ -30,8 +31,8 @@ _REAL = Settings().embedder  # what is fetched for the person's own photos
 class SampleDesk(QObject):
     """Without samples it offers none, but still labels their model."""
 
-    model_chosen = Signal()  # the preferences name another one now
     models_wanted = Signal()  # show the page of models
+    photos_wanted = Signal()  # show the photos again
     failed = Signal(object)  # Exception
 
     def __init__(
@@ -44,11 +45,12 @@ class SampleDesk(QObject):
         folders: FoldersDesk,
         search: SearchDesk,
         models: ModelsDesk,
+        switching: SwitchingDesk,
     ) -> None:
         super().__init__()
         self._samples, self._parts = samples, parts
         self._engine, self._preferences = engine, preferences
-        self._folders, self._models = folders, models
+        self._folders, self._models, self._switching = folders, models, switching
         self._awaited = ""  # the model that is being fetched to take the sample one's place
         self._trying = False
         self._offer()
@@ -79,9 +81,9 @@ class SampleDesk(QObject):
         if samples is None:
             return
         if not self._is_prepared and not self.in_use:
-            judge = {"judge": samples.judge} if samples.judge else {}
-            self._preferences.change(embedder=samples.embedder, **judge)
-            self.model_chosen.emit()
+            if samples.judge:
+                self._preferences.change(judge=samples.judge)
+            self._switching.choose(samples.embedder)
         self._folders.add(samples.photos)
         self._trying = True
         self._renew()
@@ -151,10 +153,12 @@ class SampleDesk(QObject):
             self._parts.messages.tell(text, "Use it", lambda: self._take(offer))
 
     def _take(self, offer: Offer) -> None:
+        """Until the photos are prepared for it, the sample model goes on."""
         self._awaited = ""
-        self._preferences.change(embedder=offer.name)
+        if offer.name != self._preferences.next_embedder:
+            self._switching.choose(offer.name)
         self._models.renew()
-        self.model_chosen.emit()
+        self.photos_wanted.emit()
 
     # -- what is shown ---------------------------------------------------------------------
 

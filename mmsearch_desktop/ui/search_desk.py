@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from mmsearch_desktop.library.scope import Scope
+from mmsearch_desktop.search.days import in_words
 from mmsearch_desktop.ui import wording
 from mmsearch_desktop.ui.searching import Browsing, Searching
 
@@ -50,6 +52,11 @@ class SearchDesk(QObject):
         )
 
     @property
+    def scope(self) -> Scope:
+        """The photos that are searched, or looked at."""
+        return Scope.of(self.query)
+
+    @property
     def nothing_is_asked(self) -> bool:
         return not self.query.words and self.query.picture is None
 
@@ -85,16 +92,17 @@ class SearchDesk(QObject):
         self.searching.drop()
         self._tell_notices(())
         if self._catalogue is not None:
-            self.browsing.show(self._catalogue, self._parts.panel.scope)
+            self.browsing.show(self._catalogue, self.scope)
 
     def photos_went(self) -> None:
         """Photos have gone, moved, or come back with their drive."""
         if self.nothing_is_asked and self._catalogue is not None:
             shown = self._parts.results_model.photos
-            self.browsing.renew(self._catalogue, self._parts.panel.scope, shown)
+            self.browsing.renew(self._catalogue, self.scope, shown)
 
     def _connect(self) -> None:
         self._parts.query_bar.asked.connect(self._ask)
+        self._parts.query_bar.days.years_wanted.connect(self._find_years)
         self.searching.began.connect(self._tell_begin)
         self.searching.found.connect(self._show_hits)
         self.searching.failed.connect(self._fail)
@@ -113,6 +121,16 @@ class SearchDesk(QObject):
         self.ask_again()
         self.changed.emit()
 
+    def _find_years(self) -> None:
+        """Those of the folder that is looked at, for the menu."""
+        catalogue, folder = self._catalogue, self._parts.panel.scope
+        if catalogue is not None:
+            self._engine.housekeeping.call(
+                lambda: catalogue.years(folder),
+                on_result=self._parts.query_bar.days.show_years,
+                on_error=self._fail,
+            )
+
     def _tell_begin(self) -> None:
         waiting = "The search begins once library and model are ready…"
         self._parts.status.tell("Searching…" if self.searching.is_ready else waiting)
@@ -124,13 +142,15 @@ class SearchDesk(QObject):
         self._tell_notices(results.notices)
         hits = "1 hit" if len(results.hits) == 1 else f"{len(results.hits):,} hits"
         photos = wording.photos(self._parts.panel.scope_photos)
-        self._parts.status.tell(f"{hits} in {seconds:.2f} s  ·  {photos}{self._place()}")
+        among = "photos" if self.scope.has_days else photos  # how many of the days is not counted
+        self._parts.status.tell(f"{hits} in {seconds:.2f} s  ·  {among}{self._place()}")
         self.changed.emit()
         self.answered.emit(results)
 
     def _show_photos(self, photos: Sequence[Photo]) -> None:
         self._parts.results_model.show_photos(photos)
-        self._parts.results.set_empty_text(_NO_PHOTOS)
+        days = in_words(self.scope.since, self.scope.until)
+        self._parts.results.set_empty_text(f"No photos are {days}." if days else _NO_PHOTOS)
         self._tell_count()
 
     def _show_more(self, photos: Sequence[Photo]) -> None:
@@ -161,9 +181,11 @@ class SearchDesk(QObject):
         self.changed.emit()
 
     def _place(self) -> str:
-        """Such as " in Holiday", where one folder is chosen."""
-        scope = self._parts.panel.scope
-        return "" if scope is None else f" in {wording.name_of(scope)}"
+        """Such as " in Holiday from 2024", where one folder is chosen, and days."""
+        scope = self.scope
+        place = "" if scope.folder is None else f" in {wording.name_of(scope.folder)}"
+        days = in_words(scope.since, scope.until)
+        return f"{place} {days}" if days else place
 
     def _fail(self, error: Exception) -> None:
         self._parts.status.tell("")

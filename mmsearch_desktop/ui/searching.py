@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from mmsearch_desktop.domain import Photo, Query, Results
+from mmsearch_desktop.library.scope import ALL, Scope
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mmsearch_desktop.library.catalogue import Catalogue
     from mmsearch_desktop.ui.background import Task, Worker
 
@@ -90,7 +89,7 @@ class Searching(QObject):
 
 
 class Browsing(QObject):
-    """Loads the photos of a folder, or all, newest first, in chunks on its worker."""
+    """Loads the photos of a scope, newest first, in chunks on its worker."""
 
     began = Signal(object)  # list[Photo]: the first chunk; replaces what was shown
     went_on = Signal(object)  # list[Photo]: older ones, for the end
@@ -103,29 +102,29 @@ class Browsing(QObject):
         super().__init__()
         self._worker = worker
         self._task: Task | None = None
-        self._folder: Path | None = None
+        self._scope = ALL
         self._has_begun = self._has_all = False
         self._early: list[Photo] = []  # arrived before the first chunk
 
-    def show(self, catalogue: Catalogue, folder: Path | None) -> None:
+    def show(self, catalogue: Catalogue, scope: Scope) -> None:
         self.stop()
-        self._folder, self._has_begun, self._has_all = folder, False, False
+        self._scope, self._has_begun, self._has_all = scope, False, False
         self._task = self._worker.run(
-            lambda: _chunks(catalogue, folder),
+            lambda: _chunks(catalogue, scope),
             on_item=self._load,
             on_done=self._complete,
             on_error=self.failed.emit,
         )
 
-    def renew(self, catalogue: Catalogue, folder: Path | None, shown: Sequence[Photo]) -> None:
+    def renew(self, catalogue: Catalogue, scope: Scope, shown: Sequence[Photo]) -> None:
         """Find out what has become of the photos `shown`, so that the others keep their place."""
-        if not self._has_all or folder != self._folder:
-            self.show(catalogue, folder)
+        if not self._has_all or scope != self._scope:
+            self.show(catalogue, scope)
             return
         if self._task is not None:
             self._task.cancel()
         self._task = self._worker.call(
-            lambda: _difference(catalogue, folder, shown),
+            lambda: _difference(catalogue, scope, shown),
             on_result=self._tell_difference,
             on_error=self.failed.emit,
         )
@@ -140,14 +139,11 @@ class Browsing(QObject):
         """Photos that were indexed just now; shown if they belong to what is browsed."""
         if self._task is None:
             return
-        inside = [photo for photo in photos if self._is_inside(photo.path)]
+        inside = [photo for photo in photos if self._scope.holds(photo)]
         if not self._has_begun:
             self._early += inside
         elif inside:
             self.arrived.emit(inside)
-
-    def _is_inside(self, path: Path) -> bool:
-        return self._folder is None or path.is_relative_to(self._folder)
 
     def _load(self, photos: list[Photo]) -> None:
         if self._has_begun:
@@ -180,8 +176,8 @@ class Difference:
     all: list[Photo]  # there now, newest first
 
 
-def _difference(catalogue: Catalogue, folder: Path | None, shown: Sequence[Photo]) -> Difference:
-    now = [photo for chunk in _chunks(catalogue, folder) for photo in chunk]
+def _difference(catalogue: Catalogue, scope: Scope, shown: Sequence[Photo]) -> Difference:
+    now = [photo for chunk in _chunks(catalogue, scope) for photo in chunk]
     before = {photo.id: photo for photo in shown}
     gone = before.keys() - {photo.id for photo in now}
     return Difference(
@@ -189,11 +185,11 @@ def _difference(catalogue: Catalogue, folder: Path | None, shown: Sequence[Photo
     )
 
 
-def _chunks(catalogue: Catalogue, folder: Path | None) -> Iterator[list[Photo]]:
+def _chunks(catalogue: Catalogue, scope: Scope) -> Iterator[list[Photo]]:
     """At least one chunk, which may be empty."""
     offset, size = 0, _FIRST_CHUNK
     while True:
-        photos = catalogue.photos(folder=folder, offset=offset, limit=size)
+        photos = catalogue.photos(scope, offset=offset, limit=size)
         if photos or offset == 0:
             yield photos
         if len(photos) < size:

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from mmsearch_desktop.settings import Settings, Theme
 from mmsearch_desktop.ui.judging_settings import JudgingSettings
 from mmsearch_desktop.ui.results_view import LARGEST_PICTURE, SMALLEST_PICTURE
+from mmsearch_desktop.ui.server_settings import ServerSettings
 from mmsearch_desktop.ui.theme import plain_label
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ _THEMES = {Theme.SYSTEM: "As the desktop", Theme.LIGHT: "Light", Theme.DARK: "Da
 
 
 class SettingsDialog(QDialog):
-    """Tells the changed settings when they are accepted; keeps nothing itself."""
+    """Tells the changed settings when they are accepted; keeps nothing itself.
+
+    Where the vectors are is no part of them: they have to be moved before that is so.
+    """
 
     chosen = Signal(object)  # Settings
 
@@ -58,6 +62,7 @@ class SettingsDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._settings = settings
         self.judging = JudgingSettings(judges, judging_note)
+        self.server = ServerSettings()
         self._make_controls(embedders)
         self._build()
         self._show_settings(settings)
@@ -82,6 +87,9 @@ class SettingsDialog(QDialog):
         )
 
     def accept(self) -> None:
+        if not self.server.is_sound():
+            self._tabs.setCurrentWidget(self.server)
+            return
         self.chosen.emit(self.settings())
         super().accept()
 
@@ -152,15 +160,17 @@ class SettingsDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(22, 20, 22, 18)
         column.setSpacing(18)
-        tabs = QTabWidget(documentMode=True)
+        tabs = self._tabs = QTabWidget(documentMode=True)
         tabs.addTab(general, "Search and &window")
         tabs.addTab(self.judging, "&Judging")
+        tabs.addTab(self.server, "Vector &index")
         column.addWidget(tabs)
         column.addLayout(buttons)
         self.setMinimumWidth(600)
 
     def _show_settings(self, settings: Settings) -> None:
         self.judging.show_settings(settings)
+        self.server.show_settings(settings)
         self.library.setText(str(settings.library_folder))
         known = self.embedder.findData(settings.embedder)
         if known >= 0:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from mmsearch_desktop.domain import DeviceOutOfMemory, ModelProblem, NoSpace
+from mmsearch_desktop.domain import DeviceOutOfMemory, ModelProblem, NoSpace, ServerGone
 from mmsearch_desktop.models.offers import OFFERS, SAMPLE
-from mmsearch_desktop.ui import wording
+from mmsearch_desktop.ui import server_wording, wording
 from mmsearch_desktop.ui.preparing import Preparing
 from mmsearch_desktop.ui.space_watch import SpaceWatch
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mmsearch_desktop.ui.engine import Engine, Ready
     from mmsearch_desktop.ui.folders_desk import FoldersDesk
     from mmsearch_desktop.ui.preferences import Preferences
@@ -106,6 +108,16 @@ class SwitchingDesk(QObject):
             lambda: self.choose(choice),
         )
 
+    def hold(self, why: str) -> None:
+        """Prepare nothing until `release`, unless that stands still anyway."""
+        if self.preparing.state.is_on and not self.preparing.state.stands:
+            self._let_go(held=why)
+
+    def release(self, reasons: Collection[str]) -> None:
+        """Go on where one of these held it."""
+        if self.preparing.state.held in reasons:
+            self.preparing.resume()
+
     def leave(self) -> None:
         """Nothing serves any more, until something is ready."""
         self._serving = None
@@ -150,6 +162,8 @@ class SwitchingDesk(QObject):
             self.space.start(self._serving.library)  # it goes on by itself
         elif isinstance(error, DeviceOutOfMemory):
             self._no_room(error)
+        elif isinstance(error, ServerGone):
+            self._let_go(held=server_wording.GONE)  # it goes on by itself
         elif isinstance(error, ModelProblem) and self.preparing.ready is None:
             self._give_up(error)
         else:

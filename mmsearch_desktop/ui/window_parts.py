@@ -15,6 +15,7 @@ from mmsearch_desktop.ui.judging_bar import JudgingBar
 from mmsearch_desktop.ui.library_panel import LibraryPanel
 from mmsearch_desktop.ui.message_bar import MessageBar
 from mmsearch_desktop.ui.models_page import ModelsPage
+from mmsearch_desktop.ui.moving_strip import MovingStrip
 from mmsearch_desktop.ui.pages import DropZonePage, TroublePage
 from mmsearch_desktop.ui.preparing_strip import PreparingStrip
 from mmsearch_desktop.ui.query_bar import QueryBar
@@ -51,6 +52,7 @@ class WindowParts:
     judging: JudgingBar
     strip: IndexingStrip
     preparing: PreparingStrip
+    moving: MovingStrip
     status: StatusLine
 
 
@@ -78,6 +80,7 @@ def make_parts(mode: Mode, picture_pixels: int, models_folder: Path) -> WindowPa
         judging=JudgingBar(),
         strip=IndexingStrip(),
         preparing=PreparingStrip(),
+        moving=MovingStrip(),
         status=StatusLine(),
     )
     for page in (parts.drop_zone, parts.results, parts.models_page, parts.trouble):
@@ -93,7 +96,7 @@ def lay_out(parts: WindowParts) -> QWidget:
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(0)
     above = (parts.query_bar, parts.messages, parts.samples, parts.notices)
-    below = (parts.judging, parts.strip, parts.preparing)
+    below = (parts.judging, parts.strip, parts.preparing, parts.moving)
     for part in (*above, parts.pages, *below):
         column.addWidget(part, 1 if part is parts.pages else 0)
     split = QSplitter(Qt.Orientation.Horizontal)

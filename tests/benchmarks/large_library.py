@@ -27,6 +27,7 @@ import numpy as np
 
 from mmsearch_desktop.domain import IndexSummary, Query, Stage
 from mmsearch_desktop.library.ingest import add_folder
+from mmsearch_desktop.library.scope import ALL, Scope
 from mmsearch_desktop.library.stores import Library
 from mmsearch_desktop.search.retrieve import retrieve
 from tests.benchmarks.made_library import (
@@ -36,6 +37,7 @@ from tests.benchmarks.made_library import (
     NoEmbedder,
     added,
     clustered,
+    day_range,
     made_library,
     vectors_of,
 )
@@ -256,31 +258,38 @@ def _searching(made: Made) -> list[Figure]:
         ids = library.catalogue.embedded_ids(SPACE)
         exact = vectors_of(library, ids)
         last = made.photos / f"{(made.count - 1) // FOLDER_PHOTOS:04d}"
-        half = ids[made.count // 4 : 3 * made.count // 4]
+        half, month = day_range(1 / 4, 3 / 4), day_range(0.5, 0.506)
 
-        def asked(folder: Path | None) -> Callable[[int], Answer]:
+        def asked(scope: Scope) -> Callable[[int], Answer]:
             def ask(number: int) -> Answer:
-                query = Query(str(number), folder=folder, limit=LIMIT)
+                query = Query(
+                    str(number), folder=scope.folder, since=scope.since, until=scope.until,
+                    limit=LIMIT,
+                )  # fmt: skip
                 found = retrieve(query, library=library, index=index, embedder=embedder)
                 return [hit.photo.content_id for hit in found.hits]
 
             return ask
 
-        def in_half(number: int) -> Answer:
-            found = index.search(embedder.vectors[number], LIMIT, among=half)
-            return [content_id for content_id, _ in found]
-
-        scopes = (
-            ("all", asked(None), ids),
-            ("one folder of 1,000", asked(last), library.catalogue.content_ids(last)),
-            ("a folder that holds all", asked(made.photos), ids),
-            ("half of the dates (as ids)", in_half, half),
-        )
+        scopes = {
+            "all": ALL,
+            "one folder of 1,000": Scope(last),
+            "a folder that holds all": Scope(made.photos),
+            "half of the days": Scope(None, *half),
+            "a month": Scope(None, *month),
+            "a folder that holds all, half of the days": Scope(made.photos, *half),
+        }
         figures = [
-            _latency(f"search: {name}", ask, scope, exact=exact, ids=ids, queries=embedder.vectors)
-            for name, ask, scope in scopes
+            _latency(
+                f"search: {name}", asked(scope), library.catalogue.content_ids(scope),
+                exact=exact, ids=ids, queries=embedder.vectors,
+            )
+            for name, scope in scopes.items()
+        ]  # fmt: skip
+        figures += [
+            _while_adding(name, made, library, index, asked(scopes[name]))
+            for name in ("all", "a folder that holds all, half of the days")
         ]
-        figures.append(_while_adding(made, library, index, asked(None)))
     return figures
 
 
@@ -304,7 +313,7 @@ def _latency(
         scores = chosen @ queries[number]
         best = known[np.argsort(-scores, kind="stable")[:LIMIT]]
         bare.append(time.perf_counter() - start)
-        agreement.append(len(set(answer) & set(best.tolist())) / LIMIT)
+        agreement.append(len(set(answer) & set(best.tolist())) / len(best))
     return Figure(
         name,
         f"p50 {median(ours) * 1000:.0f}, p95 {percentile(ours, 0.95) * 1000:.0f} ms;"
@@ -314,14 +323,14 @@ def _latency(
 
 
 def _while_adding(
-    made: Made, library: Library, index: MilvusIndex, ask: Callable[[int], Answer]
+    name: str, made: Made, library: Library, index: MilvusIndex, ask: Callable[[int], Answer]
 ) -> Figure:
     idle, busy = _times(ask), []
     with _adding(made, library, index) as count:
         busy = _times(ask)
     p95 = percentile(busy, 0.95)
     return Figure(
-        "search: all, while photos are added",
+        f"search: {name}, while photos are added",
         f"p50 {median(busy) * 1000:.0f}, p95 {p95 * 1000:.0f} ms; {count[0]} added",
         f"idle {median(idle) * 1000:.0f}, {percentile(idle, 0.95) * 1000:.0f}, so"
         f" {median(busy) / median(idle):.1f} and {p95 / percentile(idle, 0.95):.1f} x",
@@ -337,6 +346,7 @@ class _adding:  # noqa: N801 - used as a context manager
 
     def __init__(self, made: Made, library: Library, index: MilvusIndex) -> None:
         self._made, self._library, self._index = made, library, index
+        self._folder_id = library.catalogue.add_folder(made.photos)
         self._stop = threading.Event()
         self._photos: list[int] = []
         self._contents: list[int] = []
@@ -356,8 +366,9 @@ class _adding:  # noqa: N801 - used as a context manager
     def _add(self) -> None:
         while not self._stop.wait(0.2):
             start = self._made.count + self._count[0]
+            numbers = range(start, start + _ADDED)
             for photo in added(
-                self._made, self._library, self._index, range(start, start + _ADDED)
+                self._made, self._library, self._index, numbers, folder_id=self._folder_id
             ):
                 self._photos.append(photo.id)
                 self._contents.append(photo.content_id)

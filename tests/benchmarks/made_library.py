@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,20 +93,22 @@ def made_library(folder: Path, count: int) -> Made:
     made.photos.mkdir(parents=True)
     with Library(made.folder) as library:
         index = library.open_index(SPACE)
+        folder_id = library.catalogue.add_folder(made.photos)
         for start in range(0, count, _BATCH):
             numbers = range(start, min(start + _BATCH, count))
             for number in numbers:
                 _write(_arrival(made, number, 0), number)
                 library.thumbnails.keep(hashlib.sha256(_data(number)).hexdigest(), _THUMBNAIL)
-            added(made, library, index, numbers)
+            added(made, library, index, numbers, folder_id=folder_id)
         for _ in index.reconcile(library.catalogue):
             pass
     return made
 
 
-def added(made: Made, library: Library, index: MilvusIndex, numbers: range) -> list[Photo]:
+def added(
+    made: Made, library: Library, index: MilvusIndex, numbers: range, *, folder_id: int
+) -> list[Photo]:
     """Rows and vectors for the photos of these numbers, as indexing puts them in."""
-    folder_id = library.catalogue.add_folder(made.photos)
     vectors = clustered(len(numbers), seed=numbers.start)
     arrivals = [_arrival(made, number, folder_id) for number in numbers]
     contents = [
@@ -116,6 +118,12 @@ def added(made: Made, library: Library, index: MilvusIndex, numbers: range) -> l
     photos = library.catalogue.store(SPACE, contents=contents, arrivals=arrivals)
     index.insert([photo.content_id for photo in photos], vectors)
     return photos
+
+
+def day_range(first: float, last: float) -> tuple[date, date]:
+    """From one share of the days over which the photos are spread to another."""
+    begin, end = (_FIRST_DAY + timedelta(days=round(_DAYS * share)) for share in (first, last))
+    return begin.date(), end.date()
 
 
 def vectors_of(library: Library, ids: Sequence[int]) -> Vectors:

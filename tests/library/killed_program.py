@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from mmsearch_desktop.domain import VectorSpace
+    from mmsearch_desktop.library.server_address import Server
 
 
 class Fate:
@@ -84,7 +85,8 @@ class MortalIndex(MilvusIndex):
 
 
 class MortalLibrary(Library):
-    def _opened(self, space: VectorSpace) -> MilvusIndex:
+    def _opened(self, space: VectorSpace, server: Server | None) -> MilvusIndex:
+        assert server is None
         return MortalIndex(self.folder / "index", space, reserve_bytes=0)
 
 
@@ -155,7 +157,7 @@ def main(folder: Path, fate: Fate) -> None:
 
 
 def serve() -> None:
-    milvus_engine._client_class()  # imports it
+    milvus_engine.client_class()  # imports it
     for line in sys.stdin:
         folder, stage, count = json.loads(line)
         process = os.fork()

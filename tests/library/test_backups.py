@@ -337,6 +337,7 @@ def _back_to_format_1(path: Path) -> None:
         for (table,) in connection.execute(found).fetchall():
             if table not in FORMAT_1:
                 connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE folders DROP COLUMN part_of")
         connection.execute("PRAGMA user_version = 1")
 
 

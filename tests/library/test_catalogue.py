@@ -25,6 +25,7 @@ from mmsearch_desktop.domain import (
     VectorSpace,
 )
 from mmsearch_desktop.library.catalogue import Catalogue
+from mmsearch_desktop.library.scope import Scope
 from mmsearch_desktop.library.tables import (
     VERSION,
     Arrival,
@@ -161,10 +162,10 @@ def test_a_scope_is_a_folder_and_nothing_beside_it(
     outside = {album / other / "3.jpg" for other in beside} - {album / name / "3.jpg"}
     for number, path in enumerate(sorted(inside | outside)):
         put(catalogue, path, number)
-    found = catalogue.photos(folder=album / name)
+    found = catalogue.photos(Scope(album / name))
     assert {photo.path for photo in found} == inside
-    assert catalogue.photo_count(album / name) == 2
-    assert catalogue.content_ids(album / name) == sorted(photo.content_id for photo in found)
+    assert catalogue.photo_count(Scope(album / name)) == 2
+    assert catalogue.content_ids(Scope(album / name)) == sorted(photo.content_id for photo in found)
 
 
 @given(st.binary(min_size=1, max_size=20).filter(lambda b: not {0, ord("/")} & set(b)))
@@ -278,13 +279,13 @@ def test_what_was_asked_before_is_asked_anew_after_a_write(
     album: Path, catalogue: Catalogue
 ) -> None:
     first = put(catalogue, album / "a.jpg", 1)
-    assert catalogue.content_ids(album) == [first.content_id]
+    assert catalogue.content_ids(Scope(album)) == [first.content_id]
     assert catalogue.waiting_count(OTHER_SPACE) == 1
     second = put(catalogue, album / "b.jpg", 2, space=OTHER_SPACE)
-    assert catalogue.content_ids(album) == [first.content_id, second.content_id]
+    assert catalogue.content_ids(Scope(album)) == [first.content_id, second.content_id]
     assert catalogue.waiting_count(OTHER_SPACE) == 1
     catalogue.remove_photos([first.id])
-    assert catalogue.content_ids(album) == catalogue.content_ids() == [second.content_id]
+    assert catalogue.content_ids(Scope(album)) == catalogue.content_ids() == [second.content_id]
     assert catalogue.waiting_count(OTHER_SPACE) == 0
 
 

@@ -11,6 +11,7 @@ import pytest
 from mmsearch_desktop.domain import FolderProblem, IndexSummary
 from mmsearch_desktop.library.ingest import add_folder
 from mmsearch_desktop.library.scan import folder_states
+from mmsearch_desktop.library.scope import Scope
 from tests.library.setting import Setting, counts
 
 
@@ -45,7 +46,7 @@ def test_only_these_folders_are_looked_at(setting: Setting) -> None:
 
 
 def test_what_moved_between_them_is_not_embedded_again(setting: Setting) -> None:
-    before = setting.library.catalogue.photos(folder=setting.photos / "a" / "deep")
+    before = setting.library.catalogue.photos(Scope(setting.photos / "a" / "deep"))
     (setting.photos / "a" / "deep" / "green.png").rename(setting.photos / "b" / "green.png")
     assert counts(add_within(setting, "a/deep", "b")) == (2, 0, 1, 1, 0)
     assert [

@@ -49,3 +49,30 @@ def test_only_the_latest_questions_are_kept() -> None:
     assert counted.asked == 40
     counted.answer("0")
     assert counted.asked == 41
+
+
+def test_what_one_write_leaves_true_is_kept_as_it_is_now() -> None:
+    counted = Counted()
+    counted.answer("a")
+    counted.answer("b")
+    before, counted.writes = counted.writes, counted.writes + 1
+    counted.remembered.carry(before, lambda asked, _: (asked, 1) if asked == "a" else None)
+    assert (counted.answer("a"), counted.asked) == (("a", 1), 2)
+    assert (counted.answer("b"), counted.asked) == (("b", 1), 3)
+
+
+def test_nothing_is_kept_where_another_write_came_as_well() -> None:
+    counted = Counted()
+    counted.answer("a")
+    before, counted.writes = counted.writes, counted.writes + 2
+    counted.remembered.carry(before, lambda asked, _: (asked, 1))
+    assert counted.answer("a") == ("a", 2)
+
+
+def test_an_answer_found_after_the_write_is_left_alone() -> None:
+    counted = Counted()
+    counted.answer("a")
+    before, counted.writes = counted.writes, counted.writes + 1
+    assert counted.answer("a") == ("a", 1)
+    counted.remembered.carry(before, lambda asked, _: (asked, 99))
+    assert counted.answer("a") == ("a", 1)

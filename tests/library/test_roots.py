@@ -8,12 +8,15 @@ import subprocess
 import sys
 import threading
 import time
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from mmsearch_desktop.library.roots import Roots, is_connected, known_spelling
+from mmsearch_desktop.domain import FolderProblem
+from mmsearch_desktop.library.ingest import add_folder
+from mmsearch_desktop.library.roots import Roots, as_listed, is_connected, known_spelling
 from tests.library.setting import Setting, counts
 
 if TYPE_CHECKING:
@@ -91,7 +94,7 @@ def test_a_catalogue_goes_on_while_a_drive_does_not_answer(here: Setting) -> Non
     def look(path: Path, *, mounted: bool) -> bool:
         return drive.look(path, mounted=mounted) if path == other else path.is_dir()
 
-    here.library.catalogue._roots = Roots(look, patience_seconds=0.05)
+    here.library.catalogue.folder_table.roots = Roots(look, patience_seconds=0.05)
     assert [photo.path.name for photo in here.library.catalogue.photos()] == ["a.png"]
     drive.answers.set()
     while here.library.catalogue.away():
@@ -113,11 +116,11 @@ def test_a_folder_that_was_moved_and_added_again_embeds_nothing(here: Setting) -
     old, new = here.library.catalogue.folders()
     assert (old.path, old.connected, old.photos) == (here.photos, False, 12)
     assert (new.path, new.connected, new.photos) == (moved, True, 12)
-    assert here.library.catalogue.moved_to(old.id) == moved
+    assert here.library.catalogue.folder_table.moved_to(old.id) == moved
     assert here.library.catalogue.photo_count() == 12  # each shown once
     (moved / "0" / "0.png").unlink()
     list(here.start(moved))
-    assert here.library.catalogue.moved_to(old.id) is None  # not all of it
+    assert here.library.catalogue.folder_table.moved_to(old.id) is None  # not all of it
 
 
 def test_its_old_place_is_told_as_moved_and_comes_back_when_it_is_moved_back(
@@ -138,15 +141,53 @@ def test_its_old_place_is_told_as_moved_and_comes_back_when_it_is_moved_back(
 
 def test_a_known_folder_keeps_its_name(tmp_path: Path) -> None:
     (tmp_path / "album" / "summer").mkdir(parents=True)
-    (tmp_path / "ALBUM").symlink_to(tmp_path / "album")  # as where letters' size does not count
+    (tmp_path / "second").symlink_to(tmp_path / "album")
     known = [tmp_path / "album", tmp_path / "gone"]
-    for path in (tmp_path / "ALBUM", tmp_path / "album"):
+    for path in (tmp_path / "second", tmp_path / "album"):
         assert known_spelling(path, known) == tmp_path / "album"
         assert known_spelling(path / "summer", known) == tmp_path / "album" / "summer"
     assert known_spelling(tmp_path / "other", known) == tmp_path / "other"
-    assert known_spelling(tmp_path / "ALBUM", []) == tmp_path / "ALBUM"
+    assert known_spelling(tmp_path / "second", []) == tmp_path / "second"
     # a name that was changed in the size of its letters: the one it had goes on
-    assert known_spelling(tmp_path / "album", [tmp_path / "ALBUM"]) == tmp_path / "ALBUM"
+    assert known_spelling(tmp_path / "album", [tmp_path / "second"]) == tmp_path / "second"
+
+
+@pytest.fixture
+def blurred(here: Setting) -> Setting:
+    """On a file system that makes no difference between large and small letters."""
+    here.write("Album/Deep/a.png")
+    if not (here.photos / "ALBUM").exists():
+        pytest.skip("this file system tells large from small letters")
+    here.write("b.png", "blue")
+    here.add()
+    return here
+
+
+def test_a_folder_below_a_known_one_goes_by_the_name_that_is_listed(blurred: Setting) -> None:
+    deep = blurred.photos / "ALBUM" / "deep"
+    assert as_listed(deep, blurred.photos) == blurred.photos / "Album" / "Deep"
+    assert counts(blurred.add(deep)) == (1, 0, 1, 0, 0)
+    assert len(blurred.library.catalogue.folders()) == 1
+
+
+def test_what_is_renamed_in_the_size_of_its_letters_is_moved(blurred: Setting) -> None:
+    (blurred.photos / "b.png").rename(blurred.photos / "B.png")
+    (blurred.photos / "Album").rename(blurred.photos / "ALBUM")
+    assert counts(blurred.add()) == (2, 0, 0, 2, 0)
+    assert blurred.names == ["photos/ALBUM/Deep/a.png", "photos/B.png"]
+    (blurred.photos / "ALBUM").rename(blurred.photos / "album")
+    within = [blurred.photos / a / b for a in ("ALBUM", "album") for b in (".", "Deep")]
+    *_, last = add_folder(blurred.photos, blurred.library, blurred.index, blurred.embedder, within)
+    assert last.summary is not None
+    assert counts(last.summary) == (1, 0, 0, 1, 0)  # though the old name leads there as well
+    assert blurred.names == ["photos/B.png", "photos/album/Deep/a.png"]
+    assert blurred.embedder.pictures_embedded == 2
+
+
+def test_names_that_are_listed_stay(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for path in (tmp_path / "a" / "b", tmp_path / "a", tmp_path, tmp_path / "a" / "gone" / "b"):
+        assert as_listed(path, tmp_path) == path
 
 
 MOUNTED_TWICE = """
@@ -157,7 +198,7 @@ from tests.library.setting import Setting, counts
 here = Setting(Path(sys.argv[1]))
 here.write("a.png"), here.write("in/b.png", "blue")
 print(counts(here.add()))
-twice = Path(sys.argv[1]) / "PHOTOS"
+twice = Path(sys.argv[1]) / "twice"
 print(counts(here.add(twice)), counts(here.add(twice / "in")))
 print([folder.path.name for folder in here.library.catalogue.folders()], here.names)
 here.library.close()
@@ -166,9 +207,9 @@ here.library.close()
 
 def test_a_folder_mounted_twice_is_one(tmp_path: Path) -> None:
     folder = tmp_path / "here"
-    for name in ("photos", "PHOTOS"):
+    for name in ("photos", "twice"):
         (folder / name).mkdir(parents=True)
-    mount = f'mount --bind "{folder}/photos" "{folder}/PHOTOS" && exec "$@"'
+    mount = f'mount --bind "{folder}/photos" "{folder}/twice" && exec "$@"'
     if (
         shutil.which("unshare") is None
         or subprocess.run(
@@ -206,6 +247,27 @@ def test_a_folder_of_any_name_is_indexed_and_rescanned(name: str, here: Setting)
     assert counts(here.add(folder)) == (1, 0, 1, 0, 0)
     (photo,) = here.library.catalogue.photos()
     assert photo.path.is_file()
+
+
+def test_two_names_that_look_the_same_are_two_photos_where_the_system_has_both(
+    here: Setting,
+) -> None:
+    here.write(unicodedata.normalize("NFC", "été.png"), "red")
+    here.write(unicodedata.normalize("NFD", "été.png"), "blue")
+    names = os.listdir(here.photos)  # noqa: PTH208 - as the system has them
+    photos = len(names)
+    assert counts(here.add()) == (photos, photos, 0, 0, 0)
+    assert counts(here.add()) == (photos, 0, photos, 0, 0)
+    assert {photo.path.name for photo in here.library.catalogue.photos()} == set(names)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths are shorter there")
+def test_paths_beyond_what_the_system_takes_are_told(here: Setting) -> None:
+    here.write("a.png")
+    for path in (here.photos / ("n" * 300), Path(here.photos, *["d" * 200] * 25)):
+        with pytest.raises(FolderProblem, match=r"too long for the system; move"):
+            here.add(path)
+    assert counts(here.add()) == (1, 1, 0, 0, 0)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="paths are shorter there")

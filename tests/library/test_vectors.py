@@ -1,6 +1,7 @@
 """The Milvus index: exact, equal to the catalogue after any damage, back when its process dies.
 
-A process costs half a second each time it starts, so that tests share one where they can.
+A process costs half a second each time it starts, so that tests share one where they can. Also run
+against servers: see places.py.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from mmsearch_desktop.library.milvus_engine import MilvusEngine, engine_folder
 from mmsearch_desktop.library.tables import Arrival, NewContent, as_stored
 from mmsearch_desktop.library.vectors import MilvusIndex, VectorIndex
 from tests.library.memory_index import MemoryIndex
+from tests.library.places import LOCAL, ON_SERVER, place_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +41,9 @@ WIDTH = 16
 SPACE = VectorSpace("random", "1", WIDTH, Preparation.APP)
 ROWS = 12_000  # more than one filter, and more than one listing, holds
 ONE_PROCESS = engine_folder() != "milvus-lite-2"
-CHILD = pytest.mark.skipif(ONE_PROCESS, reason="milvus-lite 3 (Windows) has no process of its own")
+CHILD = pytest.mark.skipif(
+    ONE_PROCESS or ON_SERVER, reason="milvus-lite 3 (Windows) and servers have no process of ours"
+)
 
 
 def vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
@@ -51,7 +55,7 @@ def vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MilvusIndex, Any]]:
     """Ids 1 to ROWS with their vectors; for tests that only read."""
-    index = MilvusIndex(tmp_path_factory.mktemp("index"), SPACE, reserve_bytes=0)
+    index = MilvusIndex(place_below(tmp_path_factory.mktemp("index")), SPACE, reserve_bytes=0)
     rows = vectors(ROWS)
     index.insert(range(1, ROWS + 1), rows)
     yield index, rows
@@ -77,7 +81,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
 
 @pytest.fixture(scope="module")
 def shared_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusIndex]:
-    index = MilvusIndex(tmp_path_factory.mktemp("shared"), SPACE, reserve_bytes=0)
+    index = MilvusIndex(place_below(tmp_path_factory.mktemp("shared")), SPACE, reserve_bytes=0)
     yield index
     index.close()
 
@@ -122,9 +126,14 @@ def assert_equal_to(index: VectorIndex, catalogue: Catalogue) -> None:
         assert score == pytest.approx(1, abs=1e-5)
 
 
+def engine(index: MilvusIndex) -> MilvusEngine:
+    assert isinstance(index._engine, MilvusEngine)
+    return index._engine
+
+
 def engine_process(index: MilvusIndex) -> psutil.Process:
     name = f"img_{index.space.key}.db"
-    folder = str(index._file)
+    folder = str(engine(index).file)
     return next(
         child
         for child in psutil.Process().children()
@@ -199,9 +208,11 @@ def test_the_index_in_memory_answers_alike(full: tuple[MilvusIndex, Any]) -> Non
 def test_inserting_twice_gives_one_row(index: MilvusIndex) -> None:
     rows = vectors(20)
     index.insert(range(20), rows)
-    index.insert(range(10, 30), vectors(20, seed=2))
+    others = vectors(20, seed=2)
+    index.insert(range(10, 30), others)
     assert index.count() == 30
-    assert index.search(rows[15], 1)[0][0] == 15
+    kept = others[5] if ON_SERVER else rows[15]  # a server puts the new one in its place
+    assert index.search(kept, 1)[0][0] == 15
     index.remove([3, 4, 5, 999])
     assert index.missing(list(range(30))) == [3, 4, 5]
 
@@ -215,18 +226,20 @@ def test_vectors_that_are_none_are_refused_before_they_are_stored(index: MilvusI
     assert index.count() == 0
 
 
+@LOCAL
 def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path, index: MilvusIndex) -> None:
-    index._reserve_bytes = 10**18
+    engine(index).reserve_bytes = 10**18
     try:
         with pytest.raises(NoSpace, match="MB are free"):
             index.insert([1], vectors(1))
     finally:
-        index._reserve_bytes = 0
+        engine(index).reserve_bytes = 0
     assert index.count() == 0
     with pytest.raises(NoSpace):
         MilvusIndex(tmp_path, SPACE, reserve_bytes=10**18)
 
 
+@LOCAL
 def test_what_is_there_can_be_searched_on_a_full_disk(tmp_path: Path) -> None:
     index = MilvusIndex(tmp_path, SPACE, reserve_bytes=0)
     index.insert([1, 2], vectors(2))
@@ -238,7 +251,7 @@ def test_what_is_there_can_be_searched_on_a_full_disk(tmp_path: Path) -> None:
         with pytest.raises(NoSpace):
             again.insert([3], vectors(1))
         with pytest.raises(NoSpace):  # it is not given up for an empty one that cannot be filled
-            again._engine.start_empty()
+            engine(again).start_empty()
         assert file.exists()
         assert again.count() == 2
     finally:
@@ -295,7 +308,7 @@ def test_a_process_that_hangs_while_writing_is_replaced(index: MilvusIndex) -> N
     engine_process(index).send_signal(signal.SIGSTOP)
     row = {"id": 2, "vector": vectors(1)[0]}
     with pytest.raises(LibraryProblem, match="does not answer"):
-        index._engine.write(
+        engine(index).write(
             lambda client: client.insert(index._collection, data=[row], retry_times=0),
             silent_seconds=0.2,
         )
@@ -421,6 +434,7 @@ def test_a_damaged_file_is_made_anew_from_the_catalogue(
 # -- opening and closing -------------------------------------------------------------------
 
 
+@LOCAL
 def test_it_opens_in_odd_surroundings_and_leaves_them_as_they_were(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -430,7 +444,7 @@ def test_it_opens_in_odd_surroundings_and_leaves_them_as_they_were(
     monkeypatch.setenv("TMPDIR", str(tmp_path / ("long" * 30)))
     monkeypatch.delenv("HOME")
     before = dict(os.environ)
-    no_text = b"" if sys.platform in {"win32", "darwin"} else b"\xff"
+    no_text = b"" if ONE_PROCESS or sys.platform == "darwin" else b"\xff"
     folder = tmp_path / os.fsdecode("with space Ж 写真 100%".encode() + no_text)
     index = MilvusIndex(folder, SPACE, reserve_bytes=0)
     assert dict(os.environ) == before
@@ -442,6 +456,7 @@ def test_it_opens_in_odd_surroundings_and_leaves_them_as_they_were(
     again.close()
 
 
+@LOCAL
 def test_closing_ends_the_process_and_calls_after_it_say_so(tmp_path: Path) -> None:
     index = MilvusIndex(tmp_path, SPACE, reserve_bytes=0)
     process = None if ONE_PROCESS else engine_process(index)
@@ -452,17 +467,21 @@ def test_closing_ends_the_process_and_calls_after_it_say_so(tmp_path: Path) -> N
         index.search(vectors(1)[0], 1)
 
 
+@LOCAL
 def test_a_place_that_cannot_hold_it_is_named(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["d" * 100] * 5)
     with pytest.raises(LibraryProblem, match=r"too long.*Choose"):
         MilvusIndex(deep, SPACE, reserve_bytes=0)
+    if ONE_PROCESS:
+        with pytest.raises(LibraryProblem, match=r"no text.*Rename it"):
+            MilvusIndex(tmp_path / "\udcff", SPACE, reserve_bytes=0)
     (tmp_path / "file").write_text("")
     with pytest.raises(LibraryProblem, match=r"cannot be made.*Choose"):
         MilvusIndex(tmp_path / "file", SPACE, reserve_bytes=0)
 
 
+@LOCAL
 def test_rows_on_disk_are_counted_past_the_engine(index: MilvusIndex) -> None:
     index.insert(range(30), vectors(30))
-    engine: MilvusEngine = index._engine
-    assert engine.stored_rows(index._collection) in (30, None)
-    assert engine.stored_rows("no such") is None
+    assert engine(index).stored_rows(index._collection) in (30, None)
+    assert engine(index).stored_rows("no such") is None

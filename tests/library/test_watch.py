@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from mmsearch_desktop.library.watch import Attention, FolderWatch, News, Pace, listen_to_system
+from mmsearch_desktop.library.listening import HEARS_ONE_FOLDER, Hints, listen_to_system
+from mmsearch_desktop.library.watch import Attention, FolderWatch, News, Pace
 from tests.library.setting import Setting
 
-_QUICK = Pace(quiet=0.3, regularly=0.05, network=0.05, longest_pause=0.1, away=0.05)
+QUICK = Pace(quiet=0.3, regularly=0.05, network=0.05, longest_pause=0.1, away=0.05)
 _PATIENCE_SECONDS = 30.0
 
 
@@ -68,7 +71,7 @@ def root(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def followed(
-    *folders: Path, remote: bool = False, pace: Pace = _QUICK, own: Path | None = None
+    *folders: Path, remote: bool = False, pace: Pace = QUICK, own: Path | None = None
 ) -> Iterator[Listener]:
     listener = Listener(FolderWatch(folders, pace=pace, own=own, is_remote=lambda _: remote))
     try:
@@ -211,7 +214,7 @@ def test_a_folder_that_goes_away_is_no_change_and_is_watched_when_it_is_back(
 
 
 def test_a_folder_that_was_never_there_is_watched_when_it_comes(tmp_path: Path) -> None:
-    listener = Listener(FolderWatch([tmp_path / "drive"], pace=_QUICK))
+    listener = Listener(FolderWatch([tmp_path / "drive"], pace=QUICK))
     try:
         listener.wait_for(tmp_path / "drive", Attention.AWAY)
         put(tmp_path / "drive" / "a.jpg")
@@ -246,6 +249,88 @@ def test_names_that_are_no_text_end_nothing(root: Path) -> None:
         listener.wait_for_time(3, root)
 
 
+@pytest.fixture
+def scanned() -> Iterator[list[str]]:
+    """The folders whose names were read since."""
+    folders: list[str] = []
+    listening = True
+
+    def hear(event: str, arguments: tuple[object, ...]) -> None:  # cannot be taken away again
+        if event == "os.scandir" and listening:
+            folders.append(str(arguments[0]))
+
+    sys.addaudithook(hear)
+    yield folders
+    listening = False
+
+
+@pytest.mark.skipif(not HEARS_ONE_FOLDER, reason="folders are not listened to one by one here")
+def test_folders_that_come_and_go_make_no_other_one_be_looked_at(
+    root: Path, scanned: list[str]
+) -> None:
+    put(root / "inside" / "a.jpg")
+    with followed(root) as listener:
+        listener.wait_for(root, Attention.AT_ONCE)
+        scanned.clear()
+        put(root / "new" / "deep" / "a.jpg")
+        listener.wait_for_time(2, root)
+        put(root / "new" / "deep" / "b.jpg")
+        listener.wait_for_time(3, root)
+        assert listener.folders(root) == {root / "new" / "deep"}
+        shutil.rmtree(root / "new")
+        listener.wait_for_time(4, root)
+        assert listener.folders(root) == {root / "new", root / "new" / "deep"}
+        assert str(root / "inside") not in scanned
+        assert str(root / "new") in scanned
+        put(root / "inside" / "b.jpg")
+        listener.wait_for_time(5, root)
+        assert str(root / "inside") in scanned
+
+
+MOUNTED = """
+import subprocess, sys
+from pathlib import Path
+from mmsearch_desktop.library.watch import Attention, FolderWatch
+from tests.library.test_watch import QUICK, Listener, put
+
+root, memory = Path(sys.argv[1]) / "photos", Path(sys.argv[1]) / "memory"
+(root / "stick").mkdir(), memory.mkdir()
+subprocess.run(["mount", "-t", "tmpfs", "none", memory], check=True)
+put(memory / "deep" / "a.jpg")
+listener = Listener(FolderWatch([root], pace=QUICK, is_remote=lambda _: False))
+listener.wait_for(root, Attention.AT_ONCE)
+listener.wait_for_time(1, root)
+subprocess.run(["mount", "--bind", memory, root / "stick"], check=True)
+listener.wait_for_time(2, root)
+print(sorted(str(path.relative_to(root)) for path in listener.folders(root)))
+put(memory / "deep" / "b.jpg")
+listener.wait_for_time(3, root)
+print(sorted(str(path.relative_to(root)) for path in listener.folders(root)))
+subprocess.run(["umount", root / "stick"], check=True)
+listener.wait_for_time(4, root)
+print(sorted(str(path.relative_to(root)) for path in listener.folders(root)))
+listener.close()
+"""
+
+
+def test_a_drive_that_comes_and_goes_below_is_noticed(root: Path) -> None:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run(
+            ["unshare", "-rm", "mount", "-t", "tmpfs", "none", root], check=False
+        ).returncode
+    ):
+        pytest.skip("no mount namespace can be had here")
+    done = subprocess.run(
+        ["unshare", "-rm", sys.executable, "-c", MOUNTED, root.parent],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [
+        "['stick', 'stick/deep']", "['stick/deep']", "['stick', 'stick/deep']",
+    ], done.stderr  # fmt: skip
+
+
 class Deaf:
     """A system whose limit is reached after so many folders."""
 
@@ -254,7 +339,7 @@ class Deaf:
 
     def __call__(
         self, folders: Sequence[Path], stopping: threading.Event
-    ) -> Generator[Collection[str], None, None]:
+    ) -> Generator[Hints, None, None]:
         if len(folders) > self.limit:
             raise OSError("OS file watch limit reached. about [...]")
         yield from listen_to_system(folders, stopping)
@@ -265,7 +350,7 @@ def test_where_the_limit_is_reached_it_is_said_once_and_looked_for(
 ) -> None:
     other = tmp_path / "other"
     (other / "inside").mkdir(parents=True)
-    watch = FolderWatch([root, other], pace=_QUICK, is_remote=lambda _: False, listen=Deaf(1))
+    watch = FolderWatch([root, other], pace=QUICK, is_remote=lambda _: False, listen=Deaf(1))
     listener = Listener(watch)
     try:
         listener.wait_for(root, Attention.REGULARLY)
@@ -280,7 +365,7 @@ def test_where_the_limit_is_reached_it_is_said_once_and_looked_for(
 
 
 def test_the_limit_is_met_in_the_middle_too(root: Path) -> None:
-    watch = FolderWatch([root], pace=_QUICK, is_remote=lambda _: False, listen=Deaf(2))
+    watch = FolderWatch([root], pace=QUICK, is_remote=lambda _: False, listen=Deaf(2))
     listener = Listener(watch)
     try:
         listener.wait_for(root, Attention.AT_ONCE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -23,6 +23,7 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     for name, place in {
         "ROOT": tmp_path,
         "VENV": tmp_path / ".venv",
+        "SERVERS_VENV": tmp_path / ".venv-servers",
         "CONSTRAINTS": tmp_path / "constraints.txt",
     }.items():
         monkeypatch.setattr(module, name, place)
@@ -129,3 +130,45 @@ def test_packaging_has_an_environment_of_its_own(
     assert len(seen) == 5, "installed once"
     assert dev.main(["package", "--torch", "plain"]) == 0
     assert "torch==2.13.0" in seen[6], "another torch makes it anew"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="networks are Linux's matter")
+def test_servers_are_tested_where_a_private_network_can_be_made(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """With the engine that the main environment has not; the second time nothing is installed."""
+    (tmp_path / "pyproject.toml").touch()
+    pins = [
+        'milvus-lite==2.5.1; sys_platform != "win32"',
+        'milvus-lite==3.2.2; sys_platform == "win32"',
+    ]
+    (tmp_path / "constraints.txt").write_text("\n".join(["numpy==2.4.6", *pins]))
+    seen: list[list[str]] = []
+
+    def call(command: list[str], **_: object) -> int:
+        seen.append(command)
+        (tmp_path / ".venv-servers").mkdir(exist_ok=True)
+        return 0
+
+    allowed = SimpleNamespace(returncode=0, stderr="")
+    monkeypatch.setattr(dev.subprocess, "call", call)
+    monkeypatch.setattr(dev.subprocess, "run", lambda *_, **__: allowed)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert dev._test_servers()
+    made, installed, tested = seen
+    assert made[-1] == str(tmp_path / ".venv-servers")
+    assert {"milvus-lite==3.2.2", "milvus==2.3.5"} <= set(installed)
+    assert "milvus-lite" not in (tmp_path / ".venv-servers" / "constraints.txt").read_text()
+    assert tested[-3:] == ["-m", "server", "tests/library/test_servers.py"]
+    assert dev._test_servers()
+    assert len(seen) == 4, "installed once"
+    capsys.readouterr()
+    allowed.returncode, allowed.stderr = 1, "no private network can be made here"
+    assert dev._test_servers()
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert dev._test_servers()
+    assert len(seen) == 4
+    told = capsys.readouterr().out.splitlines()
+    assert "left out (no private network can be made here)" in told[0]
+    assert "left out (they need Linux, and root)" in told[1]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from mmsearch_desktop.domain import (
     Hit,
     Mode,
+    Photo,
     Query,
     QueryPicture,
     QueryProblem,
@@ -315,3 +318,114 @@ def test_a_query_picture_that_lies_elsewhere_is_not_told(shop: Shop) -> None:
     assert shop.search(query).notices == ("The query picture itself is left out.",)
     query = replace(query, folder=shop.photos / "colours" / "none")
     assert shop.search(query).notices == (f"No photos of the library lie in {query.folder}.",)
+
+
+# -- days ----------------------------------------------------------------------------------
+
+_DAYS = (date(2019, 12, 31), date(2020, 1, 1), date(2020, 2, 29), date(2024, 6, 1))
+
+
+@pytest.fixture(scope="module")
+def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Each colour once with the day it was taken; and twice without, in folders a year apart."""
+    for shop in _opened(tmp_path_factory.mktemp("dated"), ColourEmbedder()):
+        for number, colour in enumerate(COLOURS):
+            day = _DAYS[number % len(_DAYS)]
+            taken = f"{day:%Y:%m:%d} 00:30:00"
+            write_photo(shop.photos / "taken" / f"{colour}.jpg", colour, taken=taken)
+            for folder, changed in (("plain", day), ("later", day + timedelta(366))):
+                path = write_photo(shop.photos / folder / f"{colour}.png", colour)
+                _change_on(path, changed)
+        shop.add(shop.photos)
+        yield shop
+
+
+def _change_on(path: Path, day: date) -> None:
+    noon = datetime.combine(day, time(12)).timestamp()
+    os.utime(path, (noon, noon))
+
+
+def _day(photo: Photo) -> date:
+    if photo.taken is not None:
+        return photo.taken.date()
+    return datetime.fromtimestamp(photo.path.stat().st_mtime).astimezone().date()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([None, *_DAYS]) | st.dates(date(2018, 1, 1), date(2026, 1, 1)),
+    st.sampled_from([None, *_DAYS]) | st.dates(date(2018, 1, 1), date(2026, 1, 1)),
+    st.sampled_from([None, "taken", "plain", "later", "none"]),
+    st.integers(1, 20),
+)
+def test_days_and_folder_equal_filtering_all_hits_by_hand(
+    dated: Shop, one: date | None, other: date | None, name: str | None, limit: int
+) -> None:
+    since, until = (other, one) if one and other and other < one else (one, other)
+    folder = None if name is None else dated.photos / name
+
+    def fits(path: Path) -> bool:
+        day = _day(photos[path])
+        inside = folder is None or path.is_relative_to(folder)
+        return inside and (since is None or since <= day) and (until is None or day <= until)
+
+    photos = {photo.path: photo for photo in dated.library.catalogue.photos()}
+    by_hand = []
+    for hit in dated.search(Query("red")).hits:
+        paths = sorted([hit.photo.path, *hit.copies])
+        fitting = [path for path in paths if fits(path)]
+        if fitting:
+            by_hand.append((fitting[0], set(paths)))
+    query = Query("red", folder=folder, since=since, until=until, limit=limit)
+    results = dated.search(query)
+    found = [(hit.photo.path, {hit.photo.path, *hit.copies}) for hit in results.hits]
+    assert found == by_hand[:limit]
+    assert bool(results.notices) == (not by_hand)
+
+
+def test_days_without_photos_are_told(dated: Shop) -> None:
+    def told(query: Query) -> str:
+        results = dated.search(query)
+        assert results.hits == ()
+        return " ".join(results.notices)
+
+    query = Query("red", since=date(2022, 1, 1), until=date(2022, 12, 31))
+    assert told(query) == "No photos of the library are from 2022."
+    taken = dated.photos / "taken"
+    query = Query("red", folder=taken, since=date(2024, 6, 2))
+    assert told(query) == f"No photos of the library in {taken} are from 2024-06-02 or later."
+    nowhere = dated.photos / "nowhere"
+    assert told(replace(query, folder=nowhere)) == f"No photos of the library lie in {nowhere}."
+
+
+def test_days_that_cannot_be(dated: Shop) -> None:
+    query = Query("red", since=date(2024, 1, 2), until=date(2024, 1, 1))
+    with pytest.raises(QueryProblem, match="Swap the two"):
+        dated.search(query)
+
+
+def test_photos_that_wait_are_counted_within_the_days(empty_shop: Shop) -> None:
+    shop = empty_shop
+    for colour, taken in (("red", "2020:01:01 10:00:00"), ("blue", "2021:01:01 10:00:00")):
+        write_photo(shop.photos / f"{colour}.jpg", colour, taken=taken)
+    older = ColourEmbedder(revision="0")
+    other = shop.library.open_index(older.space)
+    list(add_folder(shop.photos, shop.library, other, older))
+    other.close()
+    results = shop.search(Query("red", since=date(2020, 6, 1)))
+    assert results.hits == ()
+    assert results.notices[0].startswith("1 photo cannot be found with this model yet")
+
+
+def test_days_look_at_photos_at_hand_only(empty_shop: Shop) -> None:
+    shop = empty_shop
+    drive, home = shop.photos / "drive", shop.photos / "home"
+    for folder, day in ((drive, date(2020, 5, 5)), (home, date(2021, 5, 5))):
+        _change_on(write_photo(folder / "red.png", "red"), day)
+        shop.add(folder)
+    query = Query("red", until=date(2020, 12, 31))
+    (hit,) = shop.search(query).hits
+    assert (hit.photo.path, hit.copies) == (drive / "red.png", (home / "red.png",))
+    drive.rename(shop.photos / "unplugged")
+    assert shop.search(query).hits == ()
+    assert shop.names(Query("red", since=date(2021, 1, 1))) == ["red.png"]

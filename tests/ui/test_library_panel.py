@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import Qt
 
-from mmsearch_desktop.domain import Folder
+from mmsearch_desktop.domain import Drive, Folder
 from mmsearch_desktop.ui.library_panel import LibraryPanel
 from tests.ui import qt_events
 
@@ -38,6 +38,18 @@ def texts(panel: LibraryPanel) -> list[str]:
 def test_folders_are_shown_with_counts_and_whether_they_are_there(panel: LibraryPanel) -> None:
     assert texts(panel) == ["All photos, 1,211", "holiday, 1,204", "old, not connected"]
     assert "7 photos are kept" in panel.scopes.item(2).toolTip()
+
+
+def test_photos_on_a_drive_below_that_is_away_are_not_counted_but_told(
+    panel: LibraryPanel,
+) -> None:
+    stick = Drive(3, HOLIDAY.path / "stick", connected=False, photos=204)
+    panel.show_folders([dataclasses.replace(HOLIDAY, drives=(stick,))], 1000)
+    assert texts(panel)[1] == "holiday, 1,000"
+    tip = panel.scopes.item(1).toolTip()
+    assert "stick is not connected. Its 204 photos are kept." in tip
+    panel.choose(HOLIDAY.path)
+    assert panel.scope_photos == 1000
 
 
 def test_a_folder_that_was_moved_says_where_to(panel: LibraryPanel) -> None:

@@ -213,6 +213,7 @@ def test_the_tooltip_of_a_hit(model: ResultsModel) -> None:
         "photo 000001.jpg",
         "/photos",
         f"4032 × 3024 pixels · 3{decimal}4 MB · JPEG",
+        facts(photo(1)).split("\n")[3],  # when
         "Copy: /elsewhere/0.jpg",
         "Copy: /elsewhere/1.jpg",
         "Copy: /elsewhere/2.jpg",
@@ -248,6 +249,9 @@ def test_the_date_is_told_where_it_is_known() -> None:
     month = QLocale().monthName(5)
     assert f"\nTaken 12 {month} 2024, " in facts(taken)
     assert "Taken" not in facts(photo(1))
+    changed = datetime.fromtimestamp(photo(1).modified_ns // 10**9).astimezone()
+    assert f"\nFile changed {changed.day} " in facts(photo(1))
+    assert facts(photo(1)).endswith("; no date taken")
 
 
 def test_two_decimals_without_a_negative_zero() -> None:

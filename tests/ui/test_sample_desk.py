@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,14 +19,29 @@ from tests.ui import qt_events
 from tests.ui.windows import Rig, is_idle, page, save, shown_names, shows_hits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
     from pytestqt.qtbot import QtBot
 
     from mmsearch_desktop.ui.main_window import MainWindow
 
 REAL = "bge-visualized-base-en"
+
+
+class Held(ColourEmbedder):
+    """Embeds pictures once it may."""
+
+    def __init__(self, may_embed: threading.Event) -> None:
+        super().__init__(batch_size=2, revision=REAL)
+        self._may_embed = may_embed
+
+    def embed_pictures(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
+        assert self._may_embed.wait(30)
+        return super().embed_pictures(pictures)
 
 
 class Models:
@@ -34,11 +50,15 @@ class Models:
     def __init__(self) -> None:
         self.here = {"sample"}
         self.opened: list[str] = []
+        self.may_embed = threading.Event()
+        self.may_embed.set()
 
     def open(self, choice: str) -> Embedder:
         if choice not in self.here:
             raise WeightsMissing(f"{choice} is not installed.")
         self.opened.append(choice)
+        if choice == REAL:
+            return Held(self.may_embed)
         return ColourEmbedder(batch_size=2, revision=choice)
 
     def download(self, offer: Offer, _offline: bool, _agreed: bool) -> Iterator[Progress]:
@@ -157,10 +177,28 @@ def test_one_click_gets_the_real_model_and_uses_it(
     assert page(tried) is tried.parts.models_page  # where one sees how far it is
     qtbot.waitUntil(lambda: models.opened == ["sample", REAL])
     qtbot.waitUntil(lambda: page(tried) is tried.parts.results and is_idle(tried))
-    assert rig.saved[-1].embedder == REAL
+    qtbot.waitUntil(lambda: rig.saved[-1].embedder == REAL)
     qtbot.waitUntil(lambda: rig.saved[-1].judge == Settings().judge)
     assert not tried.parts.samples.label_line.isVisible()
     assert tried.parts.samples.chip_line.isVisible()  # the sample photos are still there
+
+
+def test_the_sample_model_serves_until_the_real_one_is_prepared(
+    tried: MainWindow, rig: Rig, models: Models, qtbot: QtBot
+) -> None:
+    models.may_embed.clear()
+    models.here.add(REAL)
+    tried.samples.get_real_model()
+    qtbot.waitUntil(lambda: models.opened == ["sample", REAL])
+    tried.samples.get_real_model()  # impatience begins nothing anew
+    tried.parts.query_bar.set_words("blue")
+    qtbot.waitUntil(lambda: shows_hits(tried) and shown_names(tried)[:1] == ["blue.jpg"])
+    assert (rig.saved[-1].embedder, rig.saved[-1].next_embedder) == ("sample", REAL)
+    assert tried.parts.samples.label_line.isVisible()
+    models.may_embed.set()
+    qtbot.waitUntil(lambda: rig.saved[-1].embedder == REAL)
+    qtbot.waitUntil(lambda: not tried.parts.samples.label_line.isVisible())
+    assert models.opened == ["sample", REAL]
 
 
 def test_a_real_model_that_came_otherwise_is_one_click_away(

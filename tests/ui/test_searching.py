@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mmsearch_desktop.library.scope import ALL, Scope
 from mmsearch_desktop.ui.background import Worker
 from mmsearch_desktop.ui.searching import Browsing
 from tests.ui.photos_made_up import photo, photos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
@@ -26,10 +26,8 @@ class Shelf:
     def __init__(self) -> None:
         self.all: list[Photo] = []
 
-    def photos(self, *, folder: Path | None, offset: int, limit: int) -> list[Photo]:
-        return [p for p in self.all if folder is None or p.path.is_relative_to(folder)][
-            offset : offset + limit
-        ]
+    def photos(self, scope: Scope, *, offset: int, limit: int) -> list[Photo]:
+        return list(filter(scope.holds, self.all))[offset : offset + limit]
 
 
 class Heard:
@@ -58,7 +56,7 @@ def browsing(qapp: object) -> Iterator[Browsing]:
 
 def _show(browsing: Browsing, shelf: Shelf, qtbot: QtBot) -> Heard:
     heard = Heard(browsing)
-    browsing.show(shelf, None)  # type: ignore[arg-type] # a Shelf for a Catalogue
+    browsing.show(shelf, ALL)  # type: ignore[arg-type] # a Shelf for a Catalogue
     qtbot.waitUntil(lambda: sum(count for _, count in heard.told) == len(shelf.all))
     qtbot.waitUntil(lambda: browsing._has_all)
     heard.told.clear()
@@ -66,7 +64,7 @@ def _show(browsing: Browsing, shelf: Shelf, qtbot: QtBot) -> Heard:
 
 
 def _renew(browsing: Browsing, shelf: Shelf, shown: list[Photo]) -> None:
-    browsing.renew(shelf, None, shown)  # type: ignore[arg-type] # likewise
+    browsing.renew(shelf, ALL, shown)  # type: ignore[arg-type] # likewise
 
 
 def test_few_changes_are_told_one_by_one(browsing: Browsing, shelf: Shelf, qtbot: QtBot) -> None:
@@ -101,6 +99,6 @@ def test_what_is_not_loaded_yet_is_begun_anew(
 ) -> None:
     shelf.all = photos(300)
     heard = Heard(browsing)
-    browsing.show(shelf, None)  # type: ignore[arg-type] # likewise
+    browsing.show(shelf, ALL)  # type: ignore[arg-type] # likewise
     _renew(browsing, shelf, [])
     qtbot.waitUntil(lambda: heard.told[-2:] == [("began", 200), ("went_on", 100)])
