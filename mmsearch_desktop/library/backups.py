@@ -101,6 +101,8 @@ class Backups:
             if code in DAMAGE:
                 raise LibraryDamaged(f"{self._catalogue} is damaged ({error}).") from error
             # else opening it says what is wrong
+        except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message
+            raise LibraryDamaged(f"{self._catalogue} is damaged (its schema).") from error
 
     def require_sound(self) -> None:
         """LibraryDamaged where the catalogue is gone, cut off, or was suspected with reason."""
@@ -222,7 +224,7 @@ def is_sound(catalogue: Path) -> bool:
             return found == "ok" and not connection.execute("PRAGMA foreign_key_check").fetchall()
     except sqlite3.OperationalError:
         raise
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):  # the latter: a message of SQLite itself
         return False
 
 

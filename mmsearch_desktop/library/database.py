@@ -179,6 +179,8 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise self._in_words(error) from error
+        except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message
+            raise self._damaged("its schema cannot be read") from error
 
     def _in_words(self, error: sqlite3.Error) -> LibraryProblem:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
