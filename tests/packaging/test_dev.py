@@ -160,7 +160,7 @@ def test_servers_are_tested_where_a_private_network_can_be_made(
     assert made[-1] == str(tmp_path / ".venv-servers")
     assert {"milvus-lite==3.2.2", "milvus==2.3.5"} <= set(installed)
     assert "milvus-lite" not in (tmp_path / ".venv-servers" / "constraints.txt").read_text()
-    assert tested[-3:] == ["-m", "server", "tests/library/test_servers.py"]
+    assert tested[-4:] == ["-m", "server", *dev.SERVER_TESTS]
     assert dev._test_servers()
     assert len(seen) == 4, "installed once"
     capsys.readouterr()
