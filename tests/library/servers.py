@@ -1,7 +1,7 @@
 """Milvus servers for the tests: their programs, certificates, and a front that speaks TLS.
 
 `packaging/dev.py test` lays the environment that they run in: milvus-lite 3 with a server of its
-own, Milvus 2.3.5, and what makes certificates. https://pypi.org/project/milvus/
+own, Milvus 2.3.5, and what makes certificates. https://github.com/milvus-io/milvus-lite
 """
 
 from __future__ import annotations
