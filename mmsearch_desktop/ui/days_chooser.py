@@ -16,12 +16,12 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QMenu,
-    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from mmsearch_desktop.ui.dialog_buttons import dialog_buttons
 from mmsearch_desktop.ui.theme import plain_label, restyle, set_icon, styled
 from mmsearch_desktop.ui.wording import photos
 
@@ -210,20 +210,12 @@ class BetweenDialog(QDialog):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.addRow("&From", self.since)
         form.addRow("&Until", self.until)
-        cancel, show = QPushButton("Cancel"), QPushButton("&Show photos", default=True)
-        show.setProperty("role", "main")
-        cancel.clicked.connect(self.reject)
-        show.clicked.connect(self.accept)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(cancel)
-        buttons.addWidget(show)
         column = QVBoxLayout(self)
         column.setContentsMargins(22, 20, 22, 18)
         column.setSpacing(16)
         column.addLayout(form)
         column.addWidget(plain_label(WHAT_COUNTS, "Muted", wrap=True))
-        column.addLayout(buttons)
+        column.addLayout(dialog_buttons(self, "&Show photos"))
         self.setMinimumWidth(340)
 
 

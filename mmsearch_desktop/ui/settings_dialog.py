@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from mmsearch_desktop.settings import Settings, Theme
+from mmsearch_desktop.ui.dialog_buttons import dialog_buttons
 from mmsearch_desktop.ui.judging_settings import JudgingSettings
 from mmsearch_desktop.ui.results_view import LARGEST_PICTURE, SMALLEST_PICTURE
 from mmsearch_desktop.ui.server_settings import ServerSettings
@@ -149,14 +150,6 @@ class SettingsDialog(QDialog):
         form.addRow("", self.show_query_picture)
         form.addRow("", self.watch_folders)
         form.addRow("", self.offline)
-        cancel, save = QPushButton("Cancel"), QPushButton("&Save", default=True)
-        save.setProperty("role", "main")
-        cancel.clicked.connect(self.reject)
-        save.clicked.connect(self.accept)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(cancel)
-        buttons.addWidget(save)
         column = QVBoxLayout(self)
         column.setContentsMargins(22, 20, 22, 18)
         column.setSpacing(18)
@@ -165,7 +158,7 @@ class SettingsDialog(QDialog):
         tabs.addTab(self.judging, "&Judging")
         tabs.addTab(self.server, "Vector &index")
         column.addWidget(tabs)
-        column.addLayout(buttons)
+        column.addLayout(dialog_buttons(self, "&Save"))
         self.setMinimumWidth(600)
 
     def _show_settings(self, settings: Settings) -> None:
